@@ -1,0 +1,3 @@
+"""
+Who meets whom, and when: configuration, ports, sessions, control.
+"""

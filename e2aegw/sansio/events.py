@@ -1,0 +1,116 @@
+"""
+What happens on a leg and is worth telling: to the log, to the controller, to
+an embedding application.
+
+Values are plain, because an event outlives the call and may become JSON.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """
+    The base of all events.
+
+    @ivar side: C{"access"} or C{"core"}; filled in by the pipeline.
+    @ivar line: the index of the media section, from 0; filled in by the
+        pipeline.
+    """
+
+    side: str = ""
+    line: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairNominated(Event):
+    """
+    The ICE agent of the remote party chose where media goes (RFC 8445 clause
+    8.1.1).
+    """
+
+    remote: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latched(Event):
+    """
+    Media goes to where it was heard from instead of to the signalled address.
+    """
+
+    signalled: str
+    remote: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured(Event):
+    """
+    A handshake ended well, or keys from the description are in use.
+
+    @ivar profile: the name of the SRTP profile or the cipher.
+    """
+
+    protocol: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandshakeFailed(Event):
+    """
+    A handshake failed for good; no media will pass on this leg.
+
+    @ivar reason: C{"fingerprint mismatch"}, C{"no certificate"}, C{"no common
+        profile"}, C{"timeout"} or what the library said.
+    @ivar expected: the fingerprints from the description.
+    @ivar presented: the fingerprint of the certificate that was shown.
+    """
+
+    protocol: str
+    reason: str
+    expected: str = ""
+    presented: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentLost(Event):
+    """
+    The remote party stopped answering (RFC 7675 clause 5.1).
+    """
+
+    remote: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineRefused(Event):
+    """
+    A media section was not agreed to and has port zero.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaStarted(Event):
+    """
+    The first unit arrived from this side.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaTimeout(Event):
+    """
+    Nothing arrived on any line of the session for as long as is allowed; the
+    session is closed.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathChanged(Event):
+    """
+    Where packets go, or with which keys, is about to change: a datapath must
+    let go.
+    """
+
+    reason: str

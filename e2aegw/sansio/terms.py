@@ -1,0 +1,99 @@
+"""
+What a controller asks of one message: the flags beside an offer or an answer.
+
+A message comes from its I{near} party and yields a description for its I{far}
+party.  Some terms are about how the near party is heard, the others about what
+the far party is told; L{Terms} says which is which.
+"""
+
+import enum
+from collections.abc import Set
+from dataclasses import dataclass
+
+from e2aegw.sansio.sdp import Side
+
+
+class Kind(enum.Enum):
+    """
+    Which half of an exchange (RFC 3264) a message is.
+    """
+
+    OFFER = "offer"
+    ANSWER = "answer"
+
+
+class ICE(enum.Enum):
+    """
+    What the far party is told about ICE.
+    """
+
+    DEFAULT = "default"
+    REMOVE = "remove"
+    FORCE = "force"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """
+    The terms of one message.
+
+    About the message:
+
+    @ivar kind: an offer or an answer.
+    @ivar far: the side of the far party; L{None} lets the gateway infer it.
+    @ivar replace: what else to rewrite, in rtpengine's words: C{"username"},
+        C{"session-name"}, C{"sdp-version"}, C{"zero-address"}.
+
+    About the near party, who sent the description:
+
+    @ivar receivedFrom: the address that the SIP message came from, or L{None}.
+    @ivar trustAddress: whether media goes to the address in the description;
+        otherwise to C{receivedFrom}.
+    @ivar asymmetric: the near party sends from another address than it
+        receives at: never latch onto the source of its packets.
+    @ivar strictSource: drop packets from any other address than the one
+        settled on.
+    @ivar portLatching: keep the port of a stream over a new offer even if
+        its media changes.
+
+    About the far party, who gets the description that the message yields:
+
+    @ivar transportProtocol: the profile to use (C{"RTP/AVP"}, ...), or L{None}.
+    @ivar ice: whether to speak ICE.
+    @ivar dtls: C{"active"}, C{"passive"}, C{"off"}, or L{None} for what fits.
+    @ivar sdes: whether SDES keys may be offered at all.
+    @ivar sdesOnly: the suites that may be offered, if not empty.
+    @ivar sdesNot: suites that may not be offered.
+    @ivar rtcpMux: any of C{"offer"}, C{"require"}, C{"demux"}, C{"accept"},
+        C{"reject"}; the last two are about the near party.
+    @ivar addressFamily: 4 or 6, or L{None} for the side's first.
+    @ivar mediaAddress: the address to write instead of the gateway's own.
+    @ivar tos: the traffic class octet of packets sent, or L{None}.
+    @ivar e2ae: what the UE and the network agreed on at registration
+        (C{"sdes-srtp"}, C{"msrp-tls"}, C{"bfcp-tls"}, C{"udptl-dtls"},
+        C{"webrtc"}), or L{None} if the controller does not say.
+    @ivar anonymous: present a certificate made for this call alone.
+    """
+
+    kind: Kind = Kind.OFFER
+    far: Side | None = None
+    replace: Set[str] = frozenset()
+
+    receivedFrom: str | None = None
+    trustAddress: bool = True
+    asymmetric: bool = False
+    strictSource: bool = True
+    portLatching: bool = False
+
+    transportProtocol: str | None = None
+    ice: ICE = ICE.DEFAULT
+    dtls: str | None = None
+    sdes: bool = True
+    sdesOnly: Set[str] = frozenset()
+    sdesNot: Set[str] = frozenset()
+    rtcpMux: Set[str] = frozenset()
+    addressFamily: int | None = None
+    mediaAddress: str | None = None
+    tos: int | None = None
+    e2ae: Set[str] | None = None
+    anonymous: bool = False

@@ -1,0 +1,3 @@
+"""
+How bytes travel: UDP, ICE and DTLS.  A transport knows no medium.
+"""
