@@ -8,7 +8,7 @@ L{IGatewayObserver}.
 A method without C{@raise} does not raise.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence, Set
 from typing import Any, TypeAlias
 
 from twisted.application.service import IService
@@ -106,6 +106,33 @@ class IDatagramNetwork(Interface):
         """
 
 
+class IPortSource(Interface):
+    """
+    Where transports get their UDP ports: one address and a range.
+    """
+
+    advertised: str = Attribute("""The address that descriptions say.""")
+
+    def open(receivers: Sequence[Receive]) -> list[IDatagramPort]:
+        """
+        Take one port, or two neighbours of which the first is even.
+
+        @raise ResourceError: there are none.
+        """
+
+    def reopen(port: IDatagramPort, receive: Receive) -> IDatagramPort:
+        """
+        Open the second port again, beside the first.
+
+        @raise ResourceError: somebody else has it.
+        """
+
+    def close(port: IDatagramPort) -> None:
+        """
+        Give a port back.
+        """
+
+
 class IMediaTransport(ILegPart):
     """
     Carries bytes to one network party.
@@ -181,6 +208,10 @@ class IAdapter(IProtocol, ILegPart):
     """
 
     medium: str = Attribute("""C{"rtp"}, C{"udptl"}, C{"msrp"}, C{"bfcp"}, C{"text"}, ...""")
+    authenticates: bool = Attribute("""Whether C{dataReceived} refuses what is not authentic.""")
+    passes: Set[str] = Attribute(
+        """The hop-by-hop attributes that, in this adapter's lines, are end to end after all."""
+    )
     peer: Any = Attribute("""The adapter on the other leg, an L{IAdapter}; set by the pipeline.""")
 
     def sendUnit(unit: Any) -> None:
@@ -237,6 +268,12 @@ class IOffload(Interface):
     A pipeline that is in the care of a datapath.
     """
 
+    def collect() -> None:
+        """
+        Tell the adapters what was moved since the last time
+        (L{IOffloadable.packetsMoved}).
+        """
+
     def revoke() -> None:
         """
         Let go, now: the next packet comes through the transport's door.
@@ -265,11 +302,16 @@ class ISession(Interface):
 
     label: str = Attribute("""What the log calls it.""")
 
-    def offer(sdp: str, side: Side, terms: Terms = ...) -> Deferred[str]:
+    def offer(
+        sdp: str, side: Side | None = None, terms: Terms = ..., answerer: bool = False
+    ) -> Deferred[str]:
         """
         Translate an offer.  The same offer again has the same result.
 
-        @param side: the side that the offer comes from.
+        @param side: the side that the first offer comes from, or L{None} to
+            infer it.
+        @param answerer: whether the offer comes from the party that answered
+            the first one.
 
         @return: the offer for the other side.  It fails with
             L{e2aegw.errors.NegotiationError} if the offer cannot be read,
@@ -290,6 +332,11 @@ class ISession(Interface):
     def report() -> SessionReport:
         """
         How the call stands.
+        """
+
+    def whenClosed() -> Deferred[None]:
+        """
+        Fires when the session is closed, by whomever.
         """
 
     def close() -> None:
@@ -344,6 +391,7 @@ __all__ = [
     "IMediaTransport",
     "IOffload",
     "IOffloadable",
+    "IPortSource",
     "ISession",
     "ITransport",
     "Receive",

@@ -33,9 +33,10 @@ class PairNominated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latched(Event):
+class PathSettled(Event):
     """
-    Media goes to where it was heard from instead of to the signalled address.
+    The remote party was heard, and is believed to be, at this address.  If it
+    is not the signalled one, media has latched onto it.
     """
 
     signalled: str

@@ -1,0 +1,91 @@
+"""
+RTP that is protected from end to end: bytes pass, and nobody here has the keys.
+"""
+
+from collections.abc import Sequence
+
+from zope.interface import implementer
+
+from e2aegw.adapter.rtp import RTPAdapter
+from e2aegw.errors import NegotiationError, RemoteError
+from e2aegw.interfaces import Apply, IAdapterFactory
+from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.terms import Terms
+
+PROTOS = {"RTP/SAVP": "udp+rtcp", "RTP/SAVPF": "udp+rtcp"}
+
+
+class RelayAdapter(RTPAdapter):
+    """
+    Relays datagrams as they are.
+
+    The keys in the description are the ends' business and pass, too (TS 23.334
+    clause 6.2.10A).
+    """
+
+    medium = "sealed"
+    passes = frozenset({"crypto", "3ge2ae"})
+
+    def configure(self, section: Section, terms: Terms) -> Apply:
+        """
+        See L{ILegPart}.
+
+        @raise NegotiationError: the section has another kind of profile.
+        """
+        if section.proto.upper() not in PROTOS:
+            raise NegotiationError(f"{section.proto} where {' or '.join(PROTOS)} was expected")
+        return _nothing
+
+    def describe(self, terms: Terms) -> Sequence[Line]:
+        """
+        See L{ILegPart}.
+        """
+        return ()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        A datagram from the network party.
+
+        @raise RemoteError: it cannot be SRTP or SRTCP.
+        """
+        if len(data) < 8 or data[0] >> 6 != 2:
+            raise RemoteError("malformed RTP")
+        if 192 <= data[1] <= 223:
+            self.controlReceived(data)
+        else:
+            self.packetReceived(data)
+
+    def sendControl(self, packet: bytes) -> None:
+        """
+        Send an RTCP packet, which nobody here can read.
+        """
+        self.counters["control sent"] += 1
+        self.transport.writeControl(packet)
+
+
+def _nothing() -> None:
+    """
+    Nothing in the section concerns the adapter.
+    """
+
+
+@implementer(IAdapterFactory)
+class Factory:
+    """
+    Builds adapters that relay.
+    """
+
+    medium = "sealed"
+    protos = PROTOS
+
+    def claim(self, section: Section) -> str | None:
+        """
+        See L{IAdapterFactory}.
+        """
+        return PROTOS.get(section.proto.upper()) if section.has("crypto") else None
+
+    def buildAdapter(self, proto: str) -> RelayAdapter:
+        """
+        See L{IAdapterFactory}.
+        """
+        return RelayAdapter(proto)

@@ -1,0 +1,296 @@
+"""
+The configuration file, read and checked.
+
+Whatever is wrong with it is one line that names the key.
+"""
+
+import errno
+import re
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from e2aegw.errors import ConfigError
+from e2aegw.sansio.certificate import Identity
+from e2aegw.sansio.sdp import Side
+
+_RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})\Z")
+
+
+class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={}):
+    """
+    A table of the file.
+    """
+
+
+class SideTable(_Struct, frozen=True):
+    """
+    C{[side.access]} and C{[side.core]}.
+    """
+
+    address: str | list[str]
+    ports: str
+    advertise: str | list[str] = []
+    names: list[str] = []
+
+
+class SidesTable(_Struct, frozen=True):
+    """
+    C{[side]}.
+    """
+
+    access: SideTable
+    core: SideTable
+
+
+class ControlTable(_Struct, frozen=True):
+    """
+    C{[control]}.
+    """
+
+    ng: str | list[str] = []
+    delete_delay: float = 30.0
+
+
+class RouteTable(_Struct, frozen=True):
+    """
+    C{[[route]]}.
+    """
+
+    access: str
+    core: str
+
+
+class DTLSTable(_Struct, frozen=True):
+    """
+    C{[dtls]}.
+    """
+
+    certificate: str = ""
+    key: str = ""
+
+
+class LimitsTable(_Struct, frozen=True):
+    """
+    C{[limits]}.
+    """
+
+    calls: int = 10000
+    media_timeout: float = 60.0
+    silent_timeout: float = 3600.0
+    offer_timeout: float = 3600.0
+
+
+class PolicyTable(_Struct, frozen=True):
+    """
+    C{[policy]}.
+    """
+
+    applied_in_answers: bool = True
+    consent: bool = False
+    offload: bool = True
+
+
+class DemoTable(_Struct, frozen=True):
+    """
+    C{[demo]}.
+    """
+
+    http: str
+
+
+class FileTable(_Struct, frozen=True):
+    """
+    The whole file.
+    """
+
+    side: SidesTable
+    route: list[RouteTable]
+    control: ControlTable = ControlTable()
+    adapter: dict[str, dict[str, Any]] = {}
+    dtls: DTLSTable = DTLSTable()
+    limits: LimitsTable = LimitsTable()
+    policy: PolicyTable = PolicyTable()
+    demo: DemoTable | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideConfig:
+    """
+    One side.
+
+    @ivar addresses: what to bind to, and what to say in descriptions.
+    @ivar ports: the first and the last.
+    @ivar names: what a controller may call this side.
+    """
+
+    addresses: tuple[tuple[str, str], ...]
+    ports: tuple[int, int]
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """
+    A checked configuration.
+
+    @ivar sides: addresses and ports.
+    @ivar routes: names of adapters, for the access side and for the core side.
+    @ivar options: for each adapter, its factory's keyword arguments.
+    @ivar ng: where to listen for controllers.
+    @ivar deleteDelay: seconds that a deleted call lives on.
+    @ivar identity: our certificate, or L{None} to make one.
+    @ivar demo: where the demonstration page is, or L{None}.
+    """
+
+    sides: dict[Side, SideConfig]
+    routes: tuple[tuple[str, str], ...]
+    options: dict[str, dict[str, Any]]
+    ng: tuple[tuple[str, int], ...]
+    deleteDelay: float
+    identity: Identity | None
+    limits: LimitsTable
+    policy: PolicyTable
+    demo: tuple[str, int] | None
+
+
+def load(path: str | Path) -> Config:
+    """
+    Read a configuration file.
+
+    @raise ConfigError: it cannot be read or used.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path}: {getattr(e, 'strerror', None) or e}") from None
+    try:
+        table = msgspec.toml.decode(text, type=FileTable)
+    except msgspec.DecodeError as e:
+        raise ConfigError(f"{path}: {_explain(str(e))}") from None
+    try:
+        return _check(table, Path(path).parent)
+    except ConfigError as e:
+        raise ConfigError(f"{path}: {e}") from None
+
+
+def _explain(message: str) -> str:
+    """
+    msgspec's message with the key in the file's own notation, C{side.access}
+    and not C{$.side.access}.
+    """
+    return re.sub(r" - at `\$\.?([^`]*)`", lambda found: f" in {found[1] or 'the file'}", message)
+
+
+def _check(table: FileTable, folder: Path) -> Config:
+    sides = {Side.ACCESS: _side("access", table.side.access), Side.CORE: _side("core", table.side.core)}
+    _checkOverlap(sides[Side.ACCESS], sides[Side.CORE])
+    if not table.route:
+        raise ConfigError("route: there is none")
+    for name, value in (
+        ("limits.calls", table.limits.calls),
+        ("limits.media_timeout", table.limits.media_timeout),
+        ("limits.silent_timeout", table.limits.silent_timeout),
+        ("limits.offer_timeout", table.limits.offer_timeout),
+        ("control.delete_delay", table.control.delete_delay),
+    ):
+        if value < 0:
+            raise ConfigError(f"{name}: {value} is negative")
+    used = {name for route in table.route for name in (route.access, route.core)}
+    for name in table.adapter:
+        if name not in used:
+            raise ConfigError(f"adapter.{name}: no route uses it")
+    ng = [table.control.ng] if isinstance(table.control.ng, str) else table.control.ng
+    return Config(
+        sides=sides,
+        routes=tuple((route.access, route.core) for route in table.route),
+        options=table.adapter,
+        ng=tuple(_endpoint("control.ng", each) for each in ng),
+        deleteDelay=table.control.delete_delay,
+        identity=_identity(table.dtls, folder),
+        limits=table.limits,
+        policy=table.policy,
+        demo=None if table.demo is None else _endpoint("demo.http", table.demo.http),
+    )
+
+
+def _side(name: str, table: SideTable) -> SideConfig:
+    hosts = [table.address] if isinstance(table.address, str) else table.address
+    said = [table.advertise] if isinstance(table.advertise, str) else table.advertise
+    if not hosts:
+        raise ConfigError(f"side.{name}.address: there is none")
+    if said and len(said) != len(hosts):
+        raise ConfigError(f"side.{name}.advertise: needs one address for each of side.{name}.address")
+    for host in hosts:
+        _checkOurs(f"side.{name}.address", host)
+    for host in said:
+        _checkNumeric(f"side.{name}.advertise", host)
+    found = _RANGE.match(table.ports)
+    if found is None:
+        raise ConfigError(f'side.{name}.ports: "{table.ports}" is not of the form "first-last"')
+    first, last = int(found[1]), int(found[2])
+    if not 1024 <= first < last <= 65535:
+        raise ConfigError(f"side.{name}.ports: {table.ports} is not within 1024-65535")
+    default = {"access": "external", "core": "internal"}[name]
+    names = (name, *(table.names or [default]))
+    addresses = tuple(zip(hosts, said or hosts, strict=True))
+    return SideConfig(addresses=addresses, ports=(first, last), names=names)
+
+
+def _checkOverlap(access: SideConfig, core: SideConfig) -> None:
+    shared = {host for host, _ in access.addresses} & {host for host, _ in core.addresses}
+    if shared and access.ports[0] <= core.ports[1] and core.ports[0] <= access.ports[1]:
+        raise ConfigError(f"side.core.ports: overlap with side.access.ports on {sorted(shared)[0]}")
+    both = set(access.names) & set(core.names)
+    if both:
+        raise ConfigError(f"side.core.names: {sorted(both)[0]} is a name of side.access, too")
+
+
+def _checkNumeric(key: str, host: str) -> None:
+    try:
+        if ip_address(host).is_unspecified:
+            raise ConfigError(f"{key}: {host} stands for any address; a description needs one")
+    except ValueError:
+        raise ConfigError(f"{key}: {host} is not an IP address") from None
+
+
+def _checkOurs(key: str, host: str) -> None:
+    _checkNumeric(key, host)
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(kind, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+    except OSError as e:
+        if e.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise ConfigError(f"{key}: {host} is not an address of this machine") from None
+        raise ConfigError(f"{key}: {host}: {e.strerror}") from None
+
+
+def _endpoint(key: str, text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not (port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
+        raise ConfigError(f'{key}: "{text}" is not of the form "address:port"')
+    _checkOurs(key, host)
+    return host, int(port)
+
+
+def _identity(table: DTLSTable, folder: Path) -> Identity | None:
+    if not table.certificate and not table.key:
+        return None
+    if not table.certificate or not table.key:
+        raise ConfigError("dtls: certificate and key need each other")
+    pem: list[bytes] = []
+    for key, name in (("certificate", table.certificate), ("key", table.key)):
+        try:
+            pem.append((folder / name).read_bytes())
+        except OSError as e:
+            raise ConfigError(f"dtls.{key}: {name}: {e.strerror}") from None
+    try:
+        return Identity.fromPEM(pem[0], pem[1])
+    except ConfigError as e:
+        raise ConfigError(f"dtls.certificate: {e}") from None

@@ -1,0 +1,56 @@
+"""
+What a leg has to report.
+"""
+
+from e2aegw.gateway.pipeline import Leg
+from e2aegw.sansio.e2ae import Protection
+from e2aegw.sansio.report import MediaReport, StreamReport
+from e2aegw.sansio.sdp import Section
+
+
+def reportMedia(index: int, offered: Section, leg: Leg) -> MediaReport:
+    """
+    A media section as it stands.
+
+    @param index: from 1.
+    @param offered: the section of the last offer.
+    """
+    adapter, transport = leg.adapter, leg.transport
+    flags = ["initialized", "send", "recv"]
+    if transport.muxed:
+        flags.append("rtcp-mux")
+    if transport.lite:
+        flags.append("ICE")
+    if leg.protection is Protection.DTLS:
+        flags.append("DTLS-SRTP")
+    elif leg.protection is Protection.SDES:
+        flags.append("SDES")
+    media = MediaReport(index=index, media=offered.media, proto=leg.proto, flags=flags)
+    counters = {**transport.counters, **adapter.counters}
+    errors = sum(count for name, count in counters.items() if name.startswith("dropped"))
+    for component in transport.components:
+        if component.port is None:
+            continue
+        control = component.number == 2
+        streamFlags = ["RTCP"] if control else ["RTP"]
+        if transport.muxed:
+            streamFlags.append("RTCP")
+        if component.source is not None:
+            streamFlags.append("confirmed")
+        media.streams.append(
+            StreamReport(
+                local=component.port.address,
+                endpoint=component.remote,
+                advertised=component.signalled,
+                control=control,
+                suite=getattr(adapter, "suite", ""),
+                lastPacket=0.0,
+                flags=streamFlags,
+                ssrcs=[] if control else list(getattr(adapter, "sources", ())),
+                packets=adapter.counters.get("control received", 0) if control else adapter.packetsReceived,
+                octets=0 if control else adapter.octetsReceived,
+                errors=0 if control else errors,
+                counters={} if control else counters,
+            )
+        )
+    return media

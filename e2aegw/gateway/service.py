@@ -1,0 +1,352 @@
+"""
+The gateway, as a service.
+"""
+
+import datetime
+import resource
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from e2aegw.errors import NegotiationError, ResourceError
+from e2aegw.gateway.config import Config, LimitsTable, PolicyTable, SideConfig, load
+from e2aegw.gateway.ports import PortPool
+from e2aegw.gateway.registry import loadFactory
+from e2aegw.gateway.session import Session
+from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver
+from e2aegw.sansio.certificate import Identity
+from e2aegw.sansio.dtls import Endpoint
+from e2aegw.sansio.e2ae import Decision
+from e2aegw.sansio.events import (
+    Event,
+    HandshakeFailed,
+    LineRefused,
+    MediaTimeout,
+    PathSettled,
+)
+from e2aegw.sansio.sdp import Section, Side
+from e2aegw.sansio.srtp import Profile
+from e2aegw.sansio.terms import Terms
+from e2aegw.transport.datapath import SocketDatapath
+from e2aegw.transport.kinds import KINDS, Materials
+from e2aegw.transport.sockets import SocketNetwork
+
+#: How often silent calls are looked for, in parts of the shortest timeout.
+_LOOKS = 6
+#: What the end-to-end adapters speak.
+_SEALED = "sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    Which adapters may meet.
+
+    @ivar access, core: provide L{e2aegw.interfaces.IAdapterFactory}.
+    """
+
+    access: Any
+    core: Any
+
+    def on(self, side: Side) -> Any:
+        """
+        The factory for one side.
+        """
+        return self.access if side is Side.ACCESS else self.core
+
+
+@implementer(IGateway)
+class Gateway(Service):
+    """
+    Ports, routes and calls.
+
+    @ivar sessions: the calls.
+    @ivar ended: how many calls are over.
+    """
+
+    _log = Logger()
+
+    name = "e2aegw"
+
+    def __init__(
+        self,
+        reactor: Any,
+        sides: Mapping[Side, SideConfig],
+        routes: Sequence[Route],
+        *,
+        identity: Identity | None = None,
+        limits: LimitsTable = LimitsTable(),
+        policy: PolicyTable = PolicyTable(),
+        network: IDatagramNetwork | None = None,
+        datapath: IDatapath | None = None,
+    ) -> None:
+        """
+        @param reactor: provides C{IReactorTime}, and C{IReactorFDSet} unless
+            C{network} is given.
+        @param sides: the addresses and ports of both sides.
+        @param routes: in order; the first that fits a section serves it.
+        @param identity: our certificate; one is made if there is none.
+        @param network: where ports come from, if not from the system.
+        @param datapath: what moves packets of settled pipelines; with the
+            system's ports it is L{SocketDatapath}, unless the policy says no.
+        """
+        self.sessions: dict[Session, tuple[int, float]] = {}
+        self.ended = 0
+        self.appliedInAnswers = policy.applied_in_answers
+        self.datapath = datapath
+        self.limits = limits
+        self._policy = policy
+        self._reactor = reactor
+        self._routes = tuple(routes)
+        self._observers: list[Any] = []
+        if network is None:
+            system = SocketNetwork(reactor)
+            network = system
+            if datapath is None and policy.offload:
+                self.datapath = SocketDatapath(system.poller)
+        self._pools = {
+            side: {
+                (6 if ":" in said else 4): PortPool(network, host, *config.ports, advertised=said)
+                for host, said in reversed(config.addresses)
+            }
+            for side, config in sides.items()
+        }
+        self._profiles = _profiles(self._routes)
+        self._endpoint = Endpoint(identity or self._newIdentity(), self._profiles)
+        self._watch = LoopingCall(self._look)
+        self._watch.clock = reactor
+
+    @classmethod
+    def fromFile(cls, path: str | Path, reactor: Any = None) -> "Gateway":
+        """
+        Build a gateway as a configuration file says.
+
+        @raise e2aegw.errors.ConfigError: the file cannot be used.
+        """
+        return cls.fromConfig(load(path), reactor)
+
+    @classmethod
+    def fromConfig(cls, config: Config, reactor: Any = None) -> "Gateway":
+        """
+        Build a gateway as a checked configuration says.
+
+        @raise e2aegw.errors.ConfigError: an adapter cannot be found or used.
+        """
+        if reactor is None:
+            from twisted.internet import reactor as installed
+
+            reactor = installed
+        names = {name for route in config.routes for name in route}
+        factories = {name: loadFactory(name, config.options.get(name, {})) for name in sorted(names)}
+        return cls(
+            reactor,
+            config.sides,
+            [Route(factories[access], factories[core]) for access, core in config.routes],
+            identity=config.identity,
+            limits=config.limits,
+            policy=config.policy,
+        )
+
+    # IGateway
+
+    def newSession(self, label: str) -> Session:
+        """
+        See L{IGateway}.
+
+        @raise ResourceError: there are as many calls as are allowed.
+        """
+        if len(self.sessions) >= self.limits.calls:
+            raise ResourceError("Parallel session limit reached")
+        session = Session(label, self)
+        self.sessions[session] = (0, self._reactor.seconds())
+        return session
+
+    def addObserver(self, observer: Any) -> None:
+        """
+        See L{IGateway}.
+        """
+        self._observers.append(IGatewayObserver(observer))
+
+    def startService(self) -> None:
+        """
+        See C{IService}.
+        """
+        super().startService()
+        _raiseFileLimit()
+        timeouts = (self.limits.media_timeout, self.limits.silent_timeout, self.limits.offer_timeout)
+        shortest = min((each for each in timeouts if each), default=0.0)
+        if shortest and not self._watch.running:
+            self._watch.start(shortest / _LOOKS, now=False)
+        sides = "; ".join(
+            f"{side.value} {', '.join(pool.advertised for pool in pools.values())}"
+            for side, pools in self._pools.items()
+        )
+        self._log.info("gateway started: {sides}", sides=sides)
+
+    def stopService(self) -> Any:
+        """
+        See C{IService}.  All calls end.
+        """
+        if self._watch.running:
+            self._watch.stop()
+        for session in list(self.sessions):
+            session.close()
+        return super().stopService()
+
+    # What sessions need
+
+    def choose(self, section: Section, near: Side, far: Side, decision: Decision) -> tuple[Any, str, Any, str]:
+        """
+        See L{e2aegw.gateway.session.Workshop}.
+        """
+        for route in self._routes:
+            # Both parties may be on one side; then any two of a medium do.
+            partners = self._routes if near is far else (route,)
+            ours = route.on(near)
+            if (ours.medium == _SEALED) != decision.endToEnd:
+                continue
+            kind = ours.claim(section)
+            if kind is None:
+                continue
+            for partner in partners:
+                theirs = partner.on(far)
+                if theirs.medium == ours.medium and decision.proto.upper() in theirs.protos:
+                    return ours, kind, theirs, theirs.protos[decision.proto.upper()]
+        raise NegotiationError(f"no route for {section.media} {section.proto} to {decision.proto}")
+
+    def transport(self, kind: str, side: Side, version: int | None, terms: Terms) -> Any:
+        """
+        See L{e2aegw.gateway.session.Workshop}.
+        """
+        pools = self._pools[side]
+        pool = next(iter(pools.values())) if version is None else pools.get(version)
+        if pool is None:
+            if terms.addressFamily is not None:
+                raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
+            pool = next(iter(pools.values()))
+        endpoint = self._anonymousEndpoint if terms.anonymous else self._commonEndpoint
+        return KINDS[kind](Materials(self._reactor, pool, endpoint, self._policy.consent))
+
+    def address(self, side: Side, version: int | None) -> str:
+        """
+        See L{e2aegw.gateway.session.Workshop}.
+        """
+        pools = self._pools[side]
+        pool = pools.get(version or 0) or next(iter(pools.values()))
+        return pool.advertised
+
+    def seconds(self) -> float:
+        """
+        See L{e2aegw.gateway.session.Workshop}.
+        """
+        return time.time()
+
+    def sessionHappened(self, session: Session, event: Event) -> None:
+        """
+        See L{e2aegw.gateway.session.Workshop}.
+        """
+        self._report(session, event)
+        for observer in self._observers:
+            with self._log.failureHandler("telling an observer"):
+                observer.happened(session, event)
+
+    def sessionClosed(self, session: Session) -> None:
+        """
+        See L{e2aegw.gateway.session.Workshop}.
+        """
+        if self.sessions.pop(session, None) is not None:
+            self.ended += 1
+
+    # The rest
+
+    @property
+    def portsLent(self) -> int:
+        """
+        How many pairs of ports are in use.
+        """
+        return sum(pool.lent for pools in self._pools.values() for pool in pools.values())
+
+    def _report(self, session: Session, event: Event) -> None:
+        if isinstance(event, HandshakeFailed):
+            self._log.warn(
+                "{label}: {side} line {line}: {protocol} failed: {reason};"
+                " expected {expected}; presented {presented}",
+                label=session.label,
+                side=event.side,
+                line=event.line,
+                protocol=event.protocol,
+                reason=event.reason,
+                expected=event.expected or "nothing",
+                presented=event.presented or "nothing",
+            )
+        elif isinstance(event, LineRefused):
+            self._log.info(
+                "{label}: line {line} refused: {reason}",
+                label=session.label,
+                line=event.line,
+                reason=event.reason,
+            )
+        elif isinstance(event, MediaTimeout):
+            self._log.info("{label}: silent for {seconds} s", label=session.label, seconds=event.seconds)
+        elif isinstance(event, PathSettled) and event.remote != event.signalled:
+            self._log.info(
+                "{label}: {side} line {line}: media comes from {remote}, not from {signalled}",
+                label=session.label,
+                side=event.side,
+                line=event.line,
+                remote=event.remote,
+                signalled=event.signalled,
+            )
+
+    def _look(self) -> None:
+        """
+        Close calls that nobody needs any more.
+        """
+        now = self._reactor.seconds()
+        for session, (packets, since) in list(self.sessions.items()):
+            moved = session.packets()
+            if moved != packets:
+                self.sessions[session] = (moved, now)
+                continue
+            timeout = self._timeoutOf(session)
+            if timeout and now - since >= timeout:
+                self.sessionHappened(session, MediaTimeout(seconds=timeout))
+                session.close()
+
+    def _timeoutOf(self, session: Session) -> float:
+        if not session.answered:
+            return self.limits.offer_timeout
+        return self.limits.silent_timeout if session.silent else self.limits.media_timeout
+
+    def _commonEndpoint(self) -> Endpoint:
+        return self._endpoint
+
+    def _anonymousEndpoint(self) -> Endpoint:
+        return Endpoint(self._newIdentity(), self._profiles)
+
+    def _newIdentity(self) -> Identity:
+        return Identity.generate(datetime.datetime.now(datetime.UTC))
+
+
+def _profiles(routes: Sequence[Route]) -> tuple[Profile, ...]:
+    """
+    The profiles that the adapters agree to, for DTLS to agree on.
+    """
+    factories = [factory for route in routes for factory in (route.access, route.core)]
+    return next((each.profiles for each in factories if hasattr(each, "profiles")), ())
+
+
+def _raiseFileLimit() -> None:
+    """
+    Every port is a file: allow as many as we may.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

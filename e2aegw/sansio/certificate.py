@@ -1,0 +1,156 @@
+"""
+Certificates that are known by their fingerprints (RFC 8122).
+
+A self-signed certificate says nothing about who holds it.  It is the
+description, which travels over protected signalling, that vouches for it by
+its hash.
+"""
+
+import datetime
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from e2aegw.errors import ConfigError, NegotiationError
+
+#: How long a certificate of ours is valid.  Nobody looks, but a date in the
+#: past makes some libraries stop.
+_VALIDITY = datetime.timedelta(days=365)
+#: Clocks differ.
+_BACKDATE = datetime.timedelta(days=1)
+
+#: Hash functions of RFC 8122 clause 5 that are believed, strongest first.
+#: MD2 and MD5 must not be; SHA-1 is not.
+_HASHES = ("sha-512", "sha-384", "sha-256")
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """
+    The value of an C{a=fingerprint} attribute.
+
+    @ivar function: the hash function's name, in lower case.
+    @ivar digest: the hash, as upper-case hexadecimal with colons.
+    """
+
+    function: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.function} {self.digest}"
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """
+        Read an attribute's value.
+
+        @raise NegotiationError: it is malformed.
+        """
+        words = value.split()
+        if len(words) != 2:
+            raise NegotiationError("malformed fingerprint attribute")
+        function, digest = words[0].lower(), words[1].upper()
+        octets = digest.split(":")
+        if not all(len(octet) == 2 and set(octet) <= set("0123456789ABCDEF") for octet in octets):
+            raise NegotiationError("malformed fingerprint attribute")
+        return cls(function, digest)
+
+    @classmethod
+    def of(cls, der: bytes, function: str = "sha-256") -> Self:
+        """
+        The fingerprint of a certificate.
+        """
+        digest = hashlib.new(function.replace("-", ""), der).digest()
+        return cls(function, digest.hex(":").upper())
+
+
+def acceptable(values: Sequence[str]) -> tuple[Fingerprint, ...]:
+    """
+    The fingerprints to hold a certificate against: those of the strongest
+    hash function offered, as RFC 8122 clause 5.1 wants.
+
+    @raise NegotiationError: one is malformed, or none has a hash function that
+        can be believed.
+    """
+    parsed = [Fingerprint.parse(value) for value in values]
+    for function in _HASHES:
+        found = tuple(each for each in parsed if each.function == function)
+        if found:
+            return found
+    raise NegotiationError("no fingerprint with a hash function that can be believed")
+
+
+def matches(der: bytes, expected: Sequence[Fingerprint]) -> bool:
+    """
+    Whether a certificate is one of those that the description vouches for.
+    """
+    return any(
+        secrets.compare_digest(Fingerprint.of(der, each.function).digest, each.digest) for each in expected
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """
+    A certificate of ours and its key.
+    """
+
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """
+        What our descriptions say.
+        """
+        return Fingerprint.of(self.certificate.public_bytes(serialization.Encoding.DER))
+
+    @classmethod
+    def generate(cls, now: datetime.datetime) -> Self:
+        """
+        A fresh self-signed certificate over an ECDSA key on P-256 (RFC 8827
+        clause 6.5).  Its name identifies nobody.
+
+        @param now: the time, with a time zone.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "anonymous")])
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _BACKDATE)
+            .not_valid_after(now + _VALIDITY)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(certificate, key)
+
+    @classmethod
+    def fromPEM(cls, certificate: bytes, key: bytes) -> Self:
+        """
+        Read a certificate and its key.
+
+        @raise ConfigError: they cannot be read, or do not belong together.
+        """
+        try:
+            cert = x509.load_pem_x509_certificate(certificate)
+            private = serialization.load_pem_private_key(key, None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as e:
+            raise ConfigError(f"not a PEM certificate with an unencrypted key: {e}") from None
+        if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            raise ConfigError("the key is neither ECDSA nor RSA")
+        if private.public_key() != cert.public_key():
+            raise ConfigError("the key does not belong to the certificate")
+        return cls(cert, private)

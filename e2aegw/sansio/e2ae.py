@@ -1,0 +1,123 @@
+"""
+Whether the gateway ends protection here, and what it offers on the other side:
+the decisions of TS 33.328 and TS 24.229 clause 7.5.2, without the doing.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from e2aegw.errors import NegotiationError
+from e2aegw.sansio.sdp import Description, Section, Side
+from e2aegw.sansio.terms import Terms
+
+#: RTP profiles: what they are called, and by what they are protected.
+PLAIN_PROTOS = frozenset({"RTP/AVP", "RTP/AVPF"})
+SDES_PROTOS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
+DTLS_PROTOS = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
+RTP_PROTOS = PLAIN_PROTOS | SDES_PROTOS | DTLS_PROTOS
+
+
+class Protection(enum.Enum):
+    """
+    How an RTP stream is protected on one leg.
+    """
+
+    NONE = "none"
+    SDES = "sdes"
+    DTLS = "dtls"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    What to do with a section of an offer.
+
+    @ivar endToEnd: protection is the ends' business; only addresses change.
+    @ivar proto: what to offer to the far party.
+    @ivar applied: whether to tell the far party that the network protects its
+        access (C{a=3ge2ae:applied}).
+    """
+
+    endToEnd: bool
+    proto: str
+    applied: bool = False
+
+
+def protection(section: Section) -> Protection | None:
+    """
+    How a section is protected; L{None} if it is not RTP.
+    """
+    proto = section.proto.upper()
+    if proto in DTLS_PROTOS:
+        return Protection.DTLS
+    if proto in SDES_PROTOS:
+        return Protection.DTLS if section.has("fingerprint") and not section.has("crypto") else Protection.SDES
+    if proto in PLAIN_PROTOS:
+        # TS 34.229-1 has terminals that write RTP/AVP, add keys, and mean it.
+        return Protection.SDES if section.has("crypto") else Protection.NONE
+    return None
+
+
+def requested(section: Section) -> bool:
+    """
+    Whether a UE asks the network to end its protection at the edge.  Values
+    other than this one say nothing (TS 24.229 clause 7.5.2).
+    """
+    return any(value.lower() == "requested" for value in section.all("3ge2ae"))
+
+
+def inferSides(description: Description, terms: Terms) -> tuple[Side, Side]:
+    """
+    Where an offer comes from and where it goes, if nobody says so.
+
+    Protection, ICE and data channels are what the access side brings.  Who
+    asks for a protected profile wants it for a party on the access side.
+    """
+    access = any(
+        section.has(name)
+        for section in description.sections
+        for name in ("ice-ufrag", "dcmap", "3ge2ae", "crypto", "fingerprint")
+    )
+    near = Side.ACCESS if access else Side.CORE
+    asked = (terms.transportProtocol or "").upper()
+    if access and asked in SDES_PROTOS | DTLS_PROTOS:
+        return near, Side.ACCESS
+    return near, near.other
+
+
+def decide(section: Section, far: Side, terms: Terms) -> Decision:
+    """
+    What to do with a section of an offer.
+
+    @param far: the side of the party that the offer goes to.
+
+    @raise NegotiationError: the section must be rejected, because its party
+        asked for a protection that nobody agreed on, and must never get clear
+        media instead.
+    """
+    near = protection(section)
+    if near is None:
+        return Decision(False, section.proto)
+    asked = (terms.transportProtocol or "").upper()
+    if asked not in RTP_PROTOS:
+        asked = ""
+    agreed = terms.e2ae if terms.e2ae is not None else frozenset()
+    wantsEdge = requested(section)
+    if wantsEdge and near is Protection.NONE:
+        raise NegotiationError("protection was requested for a section without keys")
+    if wantsEdge and near is Protection.SDES and terms.e2ae is not None and "sdes-srtp" not in agreed:
+        raise NegotiationError("protection was requested that was not agreed on at registration")
+    applied = False
+    if far is Side.ACCESS and not wantsEdge and terms.e2ae:
+        if "webrtc" in agreed:
+            asked = asked if asked in DTLS_PROTOS else "UDP/TLS/RTP/SAVPF"
+        elif "sdes-srtp" in agreed and near is not Protection.SDES:
+            asked = asked if asked in SDES_PROTOS else "RTP/SAVP"
+            applied = True
+    if near is Protection.SDES and not wantsEdge and asked in ("", *SDES_PROTOS):
+        return Decision(True, section.proto)
+    if not asked:
+        asked = section.proto.upper()
+        if near is Protection.SDES or (near is Protection.DTLS and far is Side.CORE):
+            asked = "RTP/AVP"
+    return Decision(False, asked, applied)

@@ -1,0 +1,135 @@
+"""
+SDP security descriptions (RFC 4568): keys in C{a=crypto} lines.
+
+    >>> crypto = Crypto.parse("1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40)
+    >>> crypto.keys.profile.name
+    'AES_CM_128_HMAC_SHA1_80'
+"""
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from e2aegw.errors import NegotiationError
+from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.srtp import Keys, Profile
+
+#: RFC 4568 clause 9.1: the tag has nine digits at most.
+_TAG = re.compile(r"[0-9]{1,9}\Z")
+_LIFETIME = re.compile(r"(2\^[0-9]{1,2}|[0-9]{1,15})\Z")
+#: RFC 3711 clause 9.2: packets under one master key.
+_MAX_LIFETIME = 2**48
+
+
+@dataclass(frozen=True, slots=True)
+class Crypto:
+    """
+    One C{a=crypto} attribute that we can use.
+
+    @ivar tag: what the answer repeats.
+    """
+
+    tag: str
+    keys: Keys
+
+    @classmethod
+    def parse(cls, value: str) -> "Crypto":
+        """
+        Read an attribute's value.
+
+        @raise NegotiationError: it is malformed (RFC 4568 clause 6.1), or asks
+            for a suite or parameters that we do not have.  The text holds no
+            key.
+        """
+        words = value.split()
+        if len(words) < 3 or not _TAG.match(words[0]):
+            raise NegotiationError("malformed crypto attribute")
+        try:
+            profile = Profile(words[1])
+        except ValueError:
+            raise NegotiationError("unknown crypto suite") from None
+        method, _, info = words[2].partition(":")
+        # Several keys behind one another need an MKI to tell them apart.
+        if method != "inline" or ";" in words[2]:
+            raise NegotiationError("the crypto attribute does not have one inline key")
+        key, *parts = info.split("|")
+        for part in parts:
+            if ":" in part:
+                # An MKI.  libsrtp could, its binding does not.
+                raise NegotiationError("master key identifiers are not supported")
+            if not _LIFETIME.match(part) or not 0 < _lifetime(part) <= _MAX_LIFETIME:
+                raise NegotiationError("invalid key lifetime")
+        for parameter in words[3:]:
+            name, _, argument = parameter.partition("=")
+            # These do not change how packets look; everything else does, or
+            # switches protection off.
+            if name != "WSH" and (name, argument) not in (("FEC_ORDER", "FEC_SRTP"), ("KDR", "0")):
+                raise NegotiationError("unsupported session parameter")
+        try:
+            material = base64.b64decode(key, validate=True)
+        except (binascii.Error, ValueError):
+            raise NegotiationError("the key is not base64") from None
+        if len(material) != profile.keyLength + profile.saltLength:
+            raise NegotiationError("the key has the wrong length")
+        return cls(words[0], Keys(profile, material))
+
+    def line(self) -> Line:
+        """
+        The attribute.
+        """
+        key = base64.b64encode(self.keys.material).decode()
+        return Line("crypto", f"{self.tag} {self.keys.profile.value} inline:{key}")
+
+
+def generate(tag: str, profile: Profile) -> Crypto:
+    """
+    A fresh random key (RFC 4568 clause 6.1).
+    """
+    return Crypto(tag, Keys(profile, secrets.token_bytes(profile.keyLength + profile.saltLength)))
+
+
+def select(section: Section, allowed: Iterable[Profile]) -> Crypto:
+    """
+    The first attribute of an offer that we can use (RFC 4568 clause 5.1.2).
+
+    @raise NegotiationError: there is none.
+    """
+    usable = set(allowed)
+    values = section.all("crypto")
+    tags = [value.split(None, 1)[0] for value in values if value]
+    for value in values:
+        try:
+            crypto = Crypto.parse(value)
+        except NegotiationError:
+            continue
+        # RFC 4568 clause 5.1.1: a tag that stands twice identifies nothing.
+        if crypto.keys.profile in usable and tags.count(crypto.tag) == 1:
+            return crypto
+    raise NegotiationError("no usable crypto attribute" if values else "no crypto attribute")
+
+
+def match(section: Section, offered: Iterable[Crypto]) -> tuple[Crypto, Crypto]:
+    """
+    The attribute of an answer, and the one of our offer that it accepts (RFC
+    4568 clause 5.1.3).
+
+    @return: theirs, ours.
+
+    @raise NegotiationError: there is not exactly one, or it does not repeat
+        tag and suite of one that was offered.
+    """
+    values = section.all("crypto")
+    if len(values) != 1:
+        raise NegotiationError("the answer does not have exactly one crypto attribute")
+    theirs = Crypto.parse(values[0])
+    for ours in offered:
+        if (ours.tag, ours.keys.profile) == (theirs.tag, theirs.keys.profile):
+            return theirs, ours
+    raise NegotiationError("the answer accepts a crypto attribute that was not offered")
+
+
+def _lifetime(text: str) -> int:
+    return 2 ** int(text[2:]) if text.startswith("2^") else int(text)

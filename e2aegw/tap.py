@@ -1,0 +1,75 @@
+"""
+The C{twistd e2aegw} command.
+"""
+
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.python.usage import Options as BaseOptions
+from twisted.python.usage import UsageError
+
+from e2aegw.errors import ConfigError
+from e2aegw.gateway.config import Config, load
+from e2aegw.gateway.control import NGService
+from e2aegw.gateway.service import Gateway
+
+
+class Options(BaseOptions):
+    """
+    The command's options.
+    """
+
+    synopsis = "[--config FILE]"
+    longdesc = (
+        "The access gateway of 3GPP TS 33.328: protected media at the edge, plain media inside."
+        "  It is driven over rtpengine's ng protocol."
+    )
+    optParameters = [["config", "c", "/etc/e2aegw/gateway.toml", "The configuration file."]]  # noqa: RUF012
+
+    def opt_version(self) -> None:
+        """
+        Print the version and exit.
+        """
+        from importlib.metadata import version
+
+        print(f"e2aegw {version('e2aegw')}")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        """
+        Read the configuration: what is wrong with it is to be said now, in one
+        line.
+        """
+        try:
+            self.service = build(load(self["config"]))
+        except ConfigError as e:
+            raise UsageError(str(e)) from None
+
+
+def build(config: Config) -> MultiService:
+    """
+    The gateway and what drives it.
+
+    @raise ConfigError: something in the configuration cannot be used.
+    """
+    from twisted.internet import reactor
+
+    services = MultiService()
+    gateway = Gateway.fromConfig(config, reactor)
+    gateway.setServiceParent(services)
+    if config.ng:
+        names = {name: side for side, each in config.sides.items() for name in each.names}
+        NGService(reactor, gateway, config.ng, names, config.deleteDelay).setServiceParent(services)
+    if config.demo is not None:
+        # Only who asks for the page pays for what it imports.
+        from e2aegw.demo.service import DemoService
+
+        DemoService(reactor, gateway, config.demo).setServiceParent(services)
+    return services
+
+
+def makeService(options: Any) -> IService:
+    """
+    What C{twistd} runs.
+    """
+    return IService(options.service)

@@ -1,0 +1,253 @@
+"""
+One transport that several media sections share (RFC 9143).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.interfaces import IHandshakeListener, IProtocol
+from zope.interface import implementer
+
+from e2aegw.errors import RemoteError
+from e2aegw.interfaces import Address, Apply, IDatagramTransport, IKeyExporter
+from e2aegw.sansio.flow import Path
+from e2aegw.sansio.rtp import mid as midOf
+from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.srtp import MAX_SOURCES, Context
+from e2aegw.sansio.terms import Terms
+from e2aegw.transport.dtls import DTLSKeyTransport
+from e2aegw.transport.udp import UDPTransport
+
+_MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"
+
+
+@implementer(IHandshakeListener)
+class Bundle:
+    """
+    Tells the packets of a shared transport apart (RFC 9143 clause 9.2): by the
+    source, if it was told or seen before; by the MID header extension; by the
+    payload type.
+
+    @ivar streams: the sections' shares, in the order of their lines.
+    """
+
+    authenticates = True
+
+    def __init__(self, transport: UDPTransport) -> None:
+        self.transport = transport
+        self.streams: list[BundleStream] = []
+        self._sources: dict[bytes, BundleStream] = {}
+        self._attached = False
+        transport.notify = self._happened
+
+    def add(self, mid: str) -> "BundleStream":
+        """
+        A share for one more section.
+        """
+        stream = (KeyedBundleStream if isinstance(self.transport, DTLSKeyTransport) else BundleStream)(self, mid)
+        self.streams.append(stream)
+        return stream
+
+    def remove(self, stream: "BundleStream") -> None:
+        """
+        A section is gone; with the last, so is the transport.
+        """
+        if stream in self.streams:
+            self.streams.remove(stream)
+            self._sources = {ssrc: each for ssrc, each in self._sources.items() if each is not stream}
+            if not self.streams:
+                self.transport.loseConnection()
+
+    def attach(self) -> None:
+        """
+        Begin to listen to the transport.
+        """
+        if not self._attached:
+            self._attached = True
+            self.transport.attach(self)  # type: ignore[arg-type]
+
+    def learn(self, stream: "BundleStream", section: Section) -> None:
+        """
+        A section names its sources (RFC 5576).
+        """
+        for value in section.all("ssrc"):
+            number = value.split(None, 1)[0]
+            if number.isascii() and number.isdigit() and len(self._sources) < MAX_SOURCES:
+                self._sources[(int(number) & 0xFFFFFFFF).to_bytes(4, "big")] = stream
+
+    def makeConnection(self, transport: object) -> None:
+        """
+        See L{IProtocol}; the transport is known already.
+        """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        A packet for one of the sections.
+
+        @raise RemoteError: it belongs to none, or its section refuses it.
+        """
+        if len(data) < 12:
+            raise RemoteError("malformed RTP")
+        if 192 <= data[1] <= 223:
+            stream = self._sources.get(data[4:8])
+            # Whoever only receives has no source that could be known.
+            (stream or self.streams[0]).protocol.dataReceived(data)
+            return
+        source = data[8:12]
+        stream = self._sources.get(source)
+        if stream is not None:
+            stream.protocol.dataReceived(data)
+            return
+        stream = self._find(data)
+        stream.protocol.dataReceived(data)
+        if len(self._sources) < MAX_SOURCES:
+            self._sources[source] = stream
+
+    def handshakeCompleted(self) -> None:
+        """
+        See L{IHandshakeListener}.
+        """
+        for stream in self.streams:
+            if IHandshakeListener.providedBy(stream.protocol):
+                stream.protocol.handshakeCompleted()
+
+    def _find(self, data: bytes) -> "BundleStream":
+        payloadType = str(data[1] & 0x7F)
+        for stream in self.streams:
+            if stream.midExtension and midOf(data, stream.midExtension) == stream.mid:
+                return stream
+        for stream in self.streams:
+            if payloadType in stream.formats:
+                return stream
+        raise RemoteError("no section of the bundle")
+
+    def _happened(self, event: Any) -> None:
+        for stream in list(self.streams):
+            stream.notify(event)
+
+
+@implementer(IDatagramTransport)
+class BundleStream:
+    """
+    A section's share of a transport.
+    """
+
+    def __init__(self, bundle: Bundle, mid: str) -> None:
+        self.bundle = bundle
+        self.mid = mid
+        self.midExtension = 0
+        self.formats: frozenset[str] = frozenset()
+        self.protocol: Any = None
+        self.notify = bundle.transport.notify
+        self.counters = bundle.transport.counters
+        self.write = bundle.transport.write
+        self.writeControl = bundle.transport.writeControl
+
+    @property
+    def localAddress(self) -> Address:
+        """
+        See L{IMediaTransport}.
+        """
+        return self.bundle.transport.localAddress
+
+    @property
+    def components(self) -> list[Any]:
+        """
+        See L{UDPTransport}.
+        """
+        return self.bundle.transport.components
+
+    @property
+    def muxed(self) -> bool:
+        """
+        See L{UDPTransport}.
+        """
+        return self.bundle.transport.muxed
+
+    @property
+    def lite(self) -> bool:
+        """
+        See L{UDPTransport}.
+        """
+        return self.bundle.transport.lite
+
+    @property
+    def tagged(self) -> bool:
+        """
+        Whether this section speaks for the transport (RFC 9143 clause 7.1).
+        """
+        return self.bundle.streams[0] is self
+
+    def attach(self, protocol: IProtocol) -> None:
+        """
+        See L{IMediaTransport}.
+        """
+        self.protocol = protocol
+        protocol.makeConnection(self)  # type: ignore[arg-type]
+        self.bundle.attach()
+
+    def configure(self, section: Section, terms: Terms) -> Apply:
+        """
+        See L{ILegPart}.
+
+        @raise NegotiationError: the transport cannot agree to the section.
+        """
+        applyTransport = self.bundle.transport.configure(section, terms) if self.tagged else None
+
+        def apply() -> None:
+            self.formats = frozenset(section.formats)
+            for value in section.all("extmap"):
+                number, _, uri = value.partition(" ")
+                if uri.strip() == _MID_EXTENSION:
+                    number = number.partition("/")[0]
+                    self.midExtension = int(number) if number.isascii() and number.isdigit() else 0
+            self.bundle.learn(self, section)
+            if applyTransport is not None:
+                applyTransport()
+
+        return apply
+
+    def describe(self, terms: Terms) -> Sequence[Line]:
+        """
+        See L{ILegPart}.
+
+        @raise NegotiationError: the transport cannot satisfy the terms.
+        """
+        return self.bundle.transport.describe(terms)
+
+    def path(self) -> Path | None:
+        """
+        See L{IDatagramTransport}.  What arrives has to be told apart first, so
+        a datapath must not take it from here.
+        """
+        path = self.bundle.transport.path()
+        if path is None or len(self.bundle.streams) == 1:
+            return path
+        return Path(path.local, path.remote, proven=False)
+
+    def datagramReceived(self, data: bytes, source: Address) -> None:
+        """
+        See L{IDatagramTransport}.
+        """
+        self.bundle.transport.datagramReceived(data, source)
+
+    def loseConnection(self) -> None:
+        """
+        See L{IMediaTransport}.
+        """
+        self.bundle.remove(self)
+
+
+@implementer(IKeyExporter)
+class KeyedBundleStream(BundleStream):
+    """
+    A section's share of a transport that agrees on keys.
+    """
+
+    def contexts(self, control: bool) -> tuple[Context, Context] | None:
+        """
+        See L{IKeyExporter}.
+        """
+        transport = self.bundle.transport
+        assert isinstance(transport, DTLSKeyTransport)
+        return transport.contexts(control)

@@ -1,0 +1,237 @@
+"""
+UDP ports of the operating system, all behind one reader.
+
+An epoll descriptor is itself readable.  So every media socket stands in one
+epoll set, and that set is the only thing that the reactor watches.  On waking
+up, all sockets that have something are read; and while packets come faster
+than L{PAUSE}, the next look is put off by that long, because waking up costs
+more than reading does.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescriptor
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from e2aegw.interfaces import Address, IDatagramNetwork, IDatagramPort, Receive
+
+#: Seconds between two looks at busy sockets.  It is also the most that is
+#: added to a packet's delay.
+PAUSE = 0.001
+#: Packets read before the reactor gets a turn, so that a flood of media does
+#: not keep signalling waiting.
+BUDGET = 4096
+#: The longest datagram there is.
+_MAX_DATAGRAM = 65536
+
+
+@implementer(IReadDescriptor)
+class Poller:
+    """
+    Watches sockets and calls a function for each that is readable.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        """
+        @param reactor: provides L{IReactorFDSet} and L{IReactorTime}.
+        """
+        self._fdset: Any = IReactorFDSet(reactor)
+        self._time: Any = IReactorTime(reactor)
+        self._epoll = select.epoll()
+        self._readers: dict[int, Callable[[], None]] = {}
+        self._last = 0.0
+        self._pausing: Any = None
+
+    _log = Logger()
+
+    def logPrefix(self) -> str:
+        """
+        For the reactor's messages.
+        """
+        return "media"
+
+    def fileno(self) -> int:
+        """
+        The epoll set's own descriptor.
+        """
+        return -1 if self._epoll.closed else self._epoll.fileno()
+
+    def add(self, fileno: int, reader: Callable[[], None]) -> None:
+        """
+        Call C{reader} whenever this descriptor is readable.  It reads one
+        datagram and does not raise.
+        """
+        if not self._readers and self._pausing is None:
+            self._fdset.addReader(self)
+        self._readers[fileno] = reader
+        self._epoll.register(fileno, select.EPOLLIN)
+
+    def remove(self, fileno: int) -> None:
+        """
+        Stop watching; to be called before the descriptor is closed.
+        """
+        del self._readers[fileno]
+        self._epoll.unregister(fileno)
+        if not self._readers:
+            self._fdset.removeReader(self)
+
+    def doRead(self) -> None:
+        """
+        Something is readable.
+        """
+        started = time.monotonic()
+        self._drain()
+        if started - self._last < PAUSE and self._readers:
+            self._fdset.removeReader(self)
+            self._pausing = self._time.callLater(PAUSE, self._resume)
+        self._last = started
+
+    def connectionLost(self, reason: object) -> None:
+        """
+        The reactor is stopping.
+        """
+        if self._pausing is not None:
+            self._pausing.cancel()
+            self._pausing = None
+        self._epoll.close()
+
+    def _resume(self) -> None:
+        self._pausing = None
+        self._last = time.monotonic()
+        if self._drain() > 1:
+            self._pausing = self._time.callLater(PAUSE, self._resume)
+        elif self._readers:
+            self._fdset.addReader(self)
+
+    def _drain(self) -> int:
+        total = 0
+        poll, readers = self._epoll.poll, self._readers
+        while total < BUDGET:
+            ready = poll(0, 1024)
+            if not ready:
+                break
+            total += len(ready)
+            for fileno, _ in ready:
+                reader = readers.get(fileno)
+                if reader is None:
+                    continue  # Removed by what an earlier one in this round did.
+                try:
+                    reader()
+                except Exception:
+                    # A bug of ours; the other sockets' packets go on.
+                    self._log.failure("reading a media socket")
+        return total
+
+
+@implementer(IDatagramPort)
+class SocketPort:
+    """
+    A UDP socket.
+
+    @ivar sendto: the socket's own method: a call less for each packet.
+    """
+
+    def __init__(self, poller: Poller, address: Address, receive: Receive) -> None:
+        ipv6 = ":" in address[0]
+        self.socket = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self.socket.setblocking(False)
+            if ipv6:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            self.socket.bind(address)
+        except OSError:
+            self.socket.close()
+            raise
+        self.address = address
+        self.poller = poller
+        self._tos: int | None = None
+        self.sendto = self.socket.sendto
+        poller.add(self.socket.fileno(), _reader(self.socket, receive, ipv6))
+
+    def setTOS(self, tos: int) -> None:
+        """
+        See L{IDatagramPort}.
+        """
+        self._tos = tos
+        _setTOS(self.socket, tos)
+
+    def connected(self, remote: Address) -> socket.socket:
+        """
+        A second socket on the same port that hears one remote party only, and
+        sends to it.
+
+        @raise OSError: there are no descriptors left, or no route.
+        """
+        second = socket.socket(self.socket.family, socket.SOCK_DGRAM)
+        try:
+            second.setblocking(False)
+            # Allowed for as long as it takes: nobody else shall share the port.
+            for each in (self.socket, second):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                second.bind(self.address)
+            finally:
+                for each in (self.socket, second):
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            second.connect(remote)
+            if self._tos is not None:
+                _setTOS(second, self._tos)
+        except OSError:
+            second.close()
+            raise
+        return second
+
+    def close(self) -> None:
+        """
+        See L{IDatagramPort}.
+        """
+        if self.socket.fileno() >= 0:
+            self.poller.remove(self.socket.fileno())
+            self.socket.close()
+
+
+def _setTOS(sock: socket.socket, tos: int) -> None:
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+
+
+_buffer = bytearray(_MAX_DATAGRAM)
+_view = memoryview(_buffer)
+
+
+def _reader(sock: socket.socket, receive: Receive, ipv6: bool) -> Callable[[], None]:
+    receiveInto = sock.recvfrom_into
+
+    def read() -> None:
+        try:
+            size, source = receiveInto(_buffer)
+        except OSError:
+            # Nothing there after all, or an ICMP error that belongs to
+            # something sent earlier: the sender's counters have it.
+            return
+        receive(bytes(_view[:size]), source[:2] if ipv6 else source)
+
+    return read
+
+
+@implementer(IDatagramNetwork)
+class SocketNetwork:
+    """
+    The operating system's UDP ports.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self.poller = Poller(reactor)
+
+    def bind(self, address: Address, receive: Receive) -> SocketPort:
+        """
+        See L{IDatagramNetwork}.
+        """
+        return SocketPort(self.poller, address, receive)

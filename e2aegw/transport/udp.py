@@ -1,0 +1,356 @@
+"""
+Datagrams over UDP, with ICE-lite (RFC 8445) where the network party speaks it,
+and RTCP on a port of its own or not (RFC 5761).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IProtocol
+from zope.interface import implementer
+
+from e2aegw.errors import NegotiationError
+from e2aegw.interfaces import Address, Apply, IDatagramTransport, IPortSource
+from e2aegw.sansio.candidates import candidates
+from e2aegw.sansio.events import ConsentLost, Event, PairNominated
+from e2aegw.sansio.flow import Path
+from e2aegw.sansio.ice import Agent, Nominated
+from e2aegw.sansio.ice import ConsentLost as AgentLost
+from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.terms import ICE, Kind, Terms
+from e2aegw.transport.component import Component
+
+#: The addresses that mean "nowhere", and thus hold, in old descriptions (RFC
+#: 3264 clause 8.4).
+_NOWHERE = ("0.0.0.0", "::")
+
+
+@implementer(IDatagramTransport)
+class UDPTransport:
+    """
+    One or two UDP ports towards one network party.
+
+    It owns the C{candidate}, C{ice-*}, C{rtcp} and C{rtcp-mux} attributes.
+
+    @ivar components: the first, for the medium, and maybe one for RTCP.
+    @ivar muxed: whether RTP and RTCP share the first.
+    """
+
+    def __init__(self, clock: Any, ports: IPortSource, *, control: bool, consent: bool = False) -> None:
+        """
+        @param clock: provides C{IReactorTime}.
+        @param ports: where to get ports.
+        @param control: whether to have a port for RTCP.
+        @param consent: whether to check for consent ourselves (RFC 7675).
+
+        @raise ResourceError: there are no ports.
+        """
+        self.counters: dict[str, int] = defaultdict(int)
+        self.notify = _ignore
+        self.protocol: Any = None
+        self.agent: Agent | None = None
+        self.muxed = False
+        self._clock = clock
+        self._ports = ports
+        self._control = control
+        self._consent = consent
+        self._timer: IDelayedCall | None = None
+        self._tos: int | None = None
+        self._peerMux = False  # what an offer to us said
+        self._ourMux = False  # what our offer said
+        self._closed = False
+        numbers = (1, 2) if control else (1,)
+        self.components = [Component(n, clock.seconds, self.counters, self._happened) for n in numbers]
+        opened = ports.open([component.datagramReceived for component in self.components])
+        for component, port in zip(self.components, opened, strict=True):
+            component.port = port
+        self.localAddress: Address = (ports.advertised, opened[0].address[1])
+
+    # What others ask for
+
+    def attach(self, protocol: IProtocol) -> None:
+        """
+        See L{IMediaTransport}.
+        """
+        self.protocol = protocol
+        protocol.makeConnection(self)  # type: ignore[arg-type]
+        for component in self.components:
+            component.deliver = protocol.dataReceived
+            component.authenticated = getattr(protocol, "authenticates", False)
+
+    def write(self, data: bytes) -> None:
+        """
+        See L{IMediaTransport}.
+        """
+        self.components[0].send(data)
+
+    def writeControl(self, data: bytes) -> None:
+        """
+        See L{IMediaTransport}.
+        """
+        self.components[-1].send(data)
+
+    def path(self) -> Path | None:
+        """
+        See L{IDatagramTransport}.
+        """
+        first = self.components[0]
+        if first.port is None or first.remote is None:
+            return None
+        return Path(first.port.address, first.remote, proven=first.source == first.remote)
+
+    def datagramReceived(self, data: bytes, source: Address) -> None:
+        """
+        See L{IDatagramTransport}.
+        """
+        self.components[0].datagramReceived(data, source)
+
+    def loseConnection(self) -> None:
+        """
+        See L{IMediaTransport}.
+        """
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for component in self.components:
+            self._closePort(component)
+        self.agent = None
+
+    # Negotiation
+
+    def configure(self, section: Section, terms: Terms) -> Apply:
+        """
+        See L{ILegPart}.
+
+        @raise NegotiationError: the section's address is not numeric.
+        """
+        remote = _address(section, terms)
+        control = _controlAddress(section, remote)
+        ufrag, pwd = section.get("ice-ufrag"), section.get("ice-pwd")
+        if (ufrag is None) != (pwd is None):
+            raise NegotiationError("ice-ufrag and ice-pwd do not stand together")
+        mux = section.has("rtcp-mux")
+
+        def apply() -> None:
+            if terms.kind is Kind.OFFER:
+                self._peerMux = mux
+            else:
+                self._settleMux(mux and self._ourMux)
+            self._configureICE(ufrag, pwd, terms)
+            for component, address in zip(self.components, (remote, control), strict=False):
+                if self.agent is None:
+                    component.signal(address, asymmetric=terms.asymmetric)
+
+        return apply
+
+    def describe(self, terms: Terms) -> Sequence[Line]:
+        """
+        See L{ILegPart}.
+        """
+        if terms.tos is not None:
+            self._setTOS(terms.tos)
+        if terms.kind is Kind.OFFER:
+            self._ourMux = self._control and bool(terms.rtcpMux & {"offer", "require"})
+            if terms.ice is ICE.FORCE and self.agent is None:
+                self._startICE()
+            mux = self._ourMux
+        else:
+            mux = self._peerMux and self._control and self._acceptsMux(terms)
+            self._settleMux(mux)
+        host, port = (terms.mediaAddress or self.localAddress[0]), self.localAddress[1]
+        lines = []
+        if self._control:
+            lines.append(Line("rtcp", str(port if mux and terms.kind is Kind.ANSWER else port + 1)))
+            if mux:
+                lines.append(Line("rtcp-mux"))
+                # RFC 8858: only in offers.
+                if terms.kind is Kind.OFFER and "require" in terms.rtcpMux:
+                    lines.append(Line("rtcp-mux-only"))
+        if self.agent is not None:
+            lines += [
+                Line("ice-ufrag", self.agent.ufrag),
+                Line("ice-pwd", self.agent.pwd),
+                Line("ice-options", "ice2"),
+            ]
+            lines += [candidates(host, port + each.number - 1, each.number) for each in self.components]
+            lines.append(Line("end-of-candidates"))
+        return lines
+
+    @property
+    def lite(self) -> bool:
+        """
+        Whether the description needs C{a=ice-lite}, which is a session-level
+        attribute (RFC 8839 clause 5.3).
+        """
+        return self.agent is not None
+
+    def _acceptsMux(self, terms: Terms) -> bool:
+        return "reject" not in terms.rtcpMux and ("accept" in terms.rtcpMux or self.muxed)
+
+    def _settleMux(self, muxed: bool) -> None:
+        if not self._control or muxed == self.muxed:
+            return
+        self.muxed = muxed
+        if muxed:
+            self._closePort(self.components.pop())
+        else:
+            first = self.components[0]
+            second = Component(2, self._clock.seconds, self.counters, self._happened)
+            assert first.port is not None
+            second.port = self._ports.reopen(first.port, second.datagramReceived)
+            second.deliver, second.authenticated = first.deliver, first.authenticated
+            second.onSTUN, second.onDTLS, second.isValid = first.onSTUN, first.onDTLS, first.isValid
+            second.hold = first.hold
+            self.components.append(second)
+            if self._tos is not None:
+                second.port.setTOS(self._tos)
+
+    def _setTOS(self, tos: int) -> None:
+        self._tos = tos
+        for component in self.components:
+            if component.port is not None:
+                component.port.setTOS(tos)
+
+    def _closePort(self, component: Component) -> None:
+        if component.port is not None:
+            self._ports.close(component.port)
+            component.port = None
+
+    # ICE
+
+    def _configureICE(self, ufrag: str | None, pwd: str | None, terms: Terms) -> None:
+        if ufrag is None or pwd is None:
+            # An offer of ours with ICE that was answered without.
+            self._stopICE()
+            return
+        if self.agent is None:
+            if terms.kind is Kind.ANSWER:
+                return  # We did not offer it.
+            self._startICE()
+        assert self.agent is not None
+        # RFC 8445 clause 9: who restarts gets new credentials from us, too.
+        if self.agent.setRemote(ufrag, pwd) and terms.kind is Kind.OFFER:
+            self.agent.restart()
+
+    def _startICE(self) -> None:
+        self.agent = Agent(consent=self._consent)
+        for component in self.components:
+            component.onSTUN = self._stunReceived
+            component.isValid = self.agent.isValid
+            component.remote = component.source = component.signalled = None
+
+    def _stopICE(self) -> None:
+        self.agent = None
+        for component in self.components:
+            component.onSTUN = component.isValid = None
+
+    def _stunReceived(self, data: bytes, component: Component, source: Address) -> None:
+        if self.agent is not None:
+            try:
+                self.agent.receive(data, component.number, source, self._clock.seconds())
+            finally:
+                self._drainAgent()
+
+    def _drainAgent(self) -> None:
+        agent = self.agent
+        if agent is None:
+            return
+        while (datagram := agent.nextDatagram()) is not None:
+            data, number, destination = datagram
+            if number <= len(self.components):
+                self.components[number - 1].sendTo(data, destination)
+        while (event := agent.nextEvent()) is not None:
+            if event.component > len(self.components):
+                continue
+            component = self.components[event.component - 1]
+            host, port = event.remote
+            if isinstance(event, Nominated):
+                if component.remote != event.remote:
+                    component.settle(event.remote)
+                    self._happened(PairNominated(remote=f"{host}:{port}"))
+                self._pairReady(component)
+            elif isinstance(event, AgentLost):
+                component.remote = component.source = None
+                self._happened(ConsentLost(remote=f"{host}:{port}"))
+        self._schedule()
+
+    def _pairReady(self, component: Component) -> None:
+        """
+        A pair is valid and chosen: what waited for that may begin.
+        """
+
+    def _schedule(self) -> None:
+        """
+        Set the timer to the earliest time that anything here wants.
+        """
+        at = self._nextTimeout()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if at is not None and not self._closed:
+            self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._timeout)
+
+    def _nextTimeout(self) -> float | None:
+        return self.agent.nextTimeout() if self.agent is not None else None
+
+    def _timeout(self) -> None:
+        self._timer = None
+        if self.agent is not None:
+            at = self.agent.nextTimeout()
+            if at is not None and at <= self._clock.seconds():
+                self.agent.timeout(self._clock.seconds())
+        self._drainAgent()
+        self._schedule()
+
+    def _happened(self, event: Event) -> None:
+        self.notify(event)
+
+
+def _ignore(event: Event) -> None:
+    """
+    Nobody wants to know yet.
+    """
+
+
+def _address(section: Section, terms: Terms) -> Address | None:
+    """
+    Where a section says that its party receives.
+    """
+    host = section.address
+    if not terms.trustAddress and terms.receivedFrom is not None:
+        host = terms.receivedFrom
+    if section.port == 0 or host is None or host in _NOWHERE:
+        return None
+    return numeric(host), section.port
+
+
+def numeric(host: str) -> str:
+    """
+    Check that this is an address and no name: looking a name up would hold
+    everybody up, and ask who knows whom.
+
+    @raise NegotiationError: it is not.
+    """
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        raise NegotiationError("a media address is not numeric") from None
+
+
+def _controlAddress(section: Section, remote: Address | None) -> Address | None:
+    """
+    Where RTCP goes, if not to the next port (RFC 3605).
+    """
+    if remote is None:
+        return None
+    words = (section.get("rtcp") or "").split()
+    if not words:
+        return remote[0], remote[1] + 1
+    if not (words[0].isascii() and words[0].isdigit() and 0 < int(words[0]) < 65536):
+        raise NegotiationError("malformed rtcp attribute")
+    if len(words) == 4 and words[3] not in _NOWHERE:
+        return numeric(words[3]), int(words[0])
+    return remote[0], int(words[0])
