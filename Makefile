@@ -1,0 +1,69 @@
+# "make help" lists what there is.  Nothing here needs a compiler.
+
+PYTHON ?= python3
+BIN := .venv/bin
+WHEELS := --disable-pip-version-check --only-binary :all:
+.DEFAULT_GOAL := help
+.PHONY: .venv help demo test peers lint format types docs bench fuzz coverage package clean
+
+help: ## this list
+	@sed -n 's/^\([^:]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+.venv: .venv/made ## the virtual environment, with everything that Python needs
+
+# Debian's python3 makes no complete virtual environment without python3-venv;
+# virtualenv and pip can help it out.
+.venv/made: setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.11 ..., for example" >&2; exit 1; }
+	@test -x $(BIN)/pip \
+	  || { $(PYTHON) -c 'import ensurepip' && $(PYTHON) -m venv .venv; } 2>/dev/null \
+	  || $(PYTHON) -m virtualenv --quiet .venv 2>/dev/null \
+	  || { echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv" >&2; exit 1; }
+	@echo making .venv
+	@$(BIN)/pip install -qq $(WHEELS) --upgrade pip setuptools wheel
+	@$(BIN)/pip install -qq $(WHEELS) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+demo: .venv ## the gateway and a page that calls through it
+	$(BIN)/twistd -n e2aegw -c tap-configs/demo.toml
+
+test: .venv ## every test; those with real peers where "make peers" installed them
+	$(BIN)/python -m tests
+
+peers: .venv ## install the real peers that tests use (root, Debian)
+	$(BIN)/pip install -qq $(WHEELS) --no-build-isolation --editable '.[peers]'
+	tests/peers/install.sh
+
+lint: .venv ## style and spelling
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+
+format: .venv ## put the source into the one format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: .venv ## mypy
+	$(BIN)/mypy
+
+docs: .venv ## the manual and the API's pages, in docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/pydoctor -q -q -W e2aegw
+	@echo docs/_build/html/index.html
+
+bench: .venv ## measure against rtpengine and write docs/benchmarks.md (root)
+	$(BIN)/python -m bench
+
+fuzz: .venv ## throw garbage at every parser; SECONDS=600 for each
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
+
+coverage: .venv ## which lines the tests reach, real peers left out
+	$(BIN)/coverage run -m tests --local
+	$(BIN)/coverage report
+
+package: .venv ## a wheel and a source archive, in dist/
+	$(BIN)/python -m build --no-isolation
+
+clean: ## remove what make made
+	rm -rf .venv build dist *.egg-info docs/_build _trial_temp* .coverage .hypothesis .mypy_cache .ruff_cache
