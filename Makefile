@@ -49,7 +49,8 @@ types: .venv ## mypy
 
 docs: .venv ## the manual and the API's pages, in docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
-	$(BIN)/pydoctor -q -q -W e2aegw
+	$(BIN)/python docs/inventory.py docs/_build/others.inv
+	$(BIN)/pydoctor -q -W --intersphinx-file docs/_build/others.inv::https:/ e2aegw
 	@echo docs/_build/html/index.html
 
 bench: .venv ## measure against rtpengine and write docs/benchmarks.md (root)
