@@ -7,20 +7,19 @@ WHEELS := --disable-pip-version-check --only-binary :all:
 .PHONY: .venv help demo test peers lint format types docs bench fuzz coverage package clean
 
 help: ## this list
-	@sed -n 's/^\([^:]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z.]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.venv: .venv/made ## the virtual environment, with everything that Python needs
+.venv: .venv/made ## the virtual environment, with all that is needed from Python's index
 
-# Debian's python3 makes no complete virtual environment without python3-venv;
-# virtualenv and pip can help it out.
+# Debian keeps what makes virtual environments in a package of its own.
 .venv/made: setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.11 ..., for example" >&2; exit 1; }
-	@test -x $(BIN)/pip \
-	  || { $(PYTHON) -c 'import ensurepip' && $(PYTHON) -m venv .venv; } 2>/dev/null \
-	  || $(PYTHON) -m virtualenv --quiet .venv 2>/dev/null \
-	  || { echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv" >&2; exit 1; }
+	  || { echo 'This needs Python 3.11 or later: make PYTHON=python3.11 ..., for example' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || test -x $(BIN)/pip \
+	  || { test -w /var/lib/dpkg && apt-get -qq update && apt-get -qq install python3-venv; } \
+	  || { echo 'This needs python3-venv: sudo apt-get install python3-venv' >&2; exit 1; }
 	@echo making .venv
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install -qq $(WHEELS) --upgrade pip setuptools wheel
 	@$(BIN)/pip install -qq $(WHEELS) --no-build-isolation --editable '.[dev]'
 	@touch $@
@@ -59,12 +58,13 @@ bench: .venv ## measure against rtpengine and write docs/benchmarks.md (root)
 fuzz: .venv ## throw garbage at every parser; SECONDS=600 for each
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
 
-coverage: .venv ## which lines the tests reach, real peers left out
-	$(BIN)/coverage run -m tests --local
+coverage: .venv ## which lines and branches the tests reach
+	$(BIN)/coverage run -m tests
+	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
 package: .venv ## a wheel and a source archive, in dist/
 	$(BIN)/python -m build --no-isolation
 
 clean: ## remove what make made
-	rm -rf .venv build dist *.egg-info docs/_build _trial_temp* .coverage .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info docs/_build _trial_temp* .coverage* .hypothesis .mypy_cache .ruff_cache

@@ -40,9 +40,8 @@ def trial(*arguments: str) -> tuple[dict[str, int], list[str]]:
             sys.stdout.buffer.flush()
             said += chunk
     text = said.decode(errors="replace")
-    counts = {
-        name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", text.rstrip().rpartition("\n")[2])
-    }
+    summary = text.rstrip().rpartition("\n")[2]
+    counts = {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", summary)}
     if process.returncode and not counts.keys() & {"failures", "errors", "unexpectedSuccesses"}:
         counts["errors"] = 1
     return counts, re.findall(r"^\[SKIPPED\]\n(.*)\n", text, re.MULTILINE)

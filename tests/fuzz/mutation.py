@@ -4,9 +4,12 @@ Making good inputs bad.
 
 from random import Random
 
-#: Bytes that lengths, counts and separators stumble over.
-AWKWARD = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff", b"\x00\x00", b"\x7f\xff\xff\xff", b"\r\n", b" ")
-AWKWARD += (b":", b"-1", b"0", b"99999999999999999999", b"\xe2\x80\xa8", b"\xc3", b"=", b";", b"%00")
+#: What lengths, counts and separators stumble over.
+AWKWARD = (
+    *(b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff", b"\x00\x00", b"\x7f\xff\xff\xff"),
+    *(b"\r\n", b" ", b":", b"=", b";", b"%00", b"\xc3", b"\xe2\x80\xa8"),
+    *(b"-1", b"0", b"99999999999999999999"),
+)
 
 #: How many changes one input gets at most.
 MAX_CHANGES = 6
