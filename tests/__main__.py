@@ -59,8 +59,8 @@ def main() -> int:
     skipped = total.get("skips", 0)
     reasons = sorted({reason for _, why in runs for reason in why})
     if skipped:
-        print(f"\n{skipped} tests were skipped: {'; '.join(reasons)}.")
-        print('"make peers", as root, installs what they need.')
+        print(f'\n{skipped} tests were skipped; "make peers", as root, installs what they need:')
+        print(*reasons, sep="\n")
     if os.environ.get("CI") == "true":
         failed, skipped = failed + skipped, 0
     print(f"\n{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
