@@ -21,7 +21,7 @@ help: ## this list
 	@echo making .venv
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install -qq $(WHEELS) --upgrade pip setuptools wheel
-	@$(BIN)/pip install -qq $(WHEELS) --no-build-isolation --editable '.[dev]'
+	@$(BIN)/pip install -qq $(WHEELS) --no-build-isolation --editable '.[dev,peers]'
 	@touch $@
 
 demo: .venv ## the gateway and a page that calls through it
@@ -31,7 +31,6 @@ test: .venv ## every test; those with real peers where "make peers" installed th
 	$(BIN)/python -m tests
 
 peers: .venv ## install the real peers that tests use (root, Debian)
-	$(BIN)/pip install -qq $(WHEELS) --no-build-isolation --editable '.[peers]'
 	tests/peers/install.sh
 
 lint: .venv ## style and spelling
