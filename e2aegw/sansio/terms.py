@@ -37,15 +37,14 @@ class Terms:
     """
     The terms of one message.
 
-    About the message:
+    The first three are about the message; those up to C{portLatching} about
+    the near party, who sent the description; the others about the far party,
+    who gets the description that the message yields.
 
     @ivar kind: an offer or an answer.
     @ivar far: the side of the far party; L{None} lets the gateway infer it.
     @ivar replace: what else to rewrite, in rtpengine's words: C{"username"},
         C{"session-name"}, C{"sdp-version"}, C{"zero-address"}.
-
-    About the near party, who sent the description:
-
     @ivar receivedFrom: the address that the SIP message came from, or L{None}.
     @ivar trustAddress: whether media goes to the address in the description;
         otherwise to C{receivedFrom}.
@@ -55,9 +54,6 @@ class Terms:
         settled on.
     @ivar portLatching: keep the port of a stream over a new offer even if
         its media changes.
-
-    About the far party, who gets the description that the message yields:
-
     @ivar transportProtocol: the profile to use (C{"RTP/AVP"}, ...), or L{None}.
     @ivar ice: whether to speak ICE.
     @ivar dtls: C{"active"}, C{"passive"}, C{"off"}, or L{None} for what fits.

@@ -1,0 +1,50 @@
+"""
+Functions that take any bytes, one for each thing that reads what the network
+sends.  They return, soon, or raise: then something is wrong with the reader.
+
+A reader keeps its promise by the error that it names, so a target lets only
+that one pass.  What was read and written again must read as the same.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeAlias
+
+from e2aegw.errors import NegotiationError
+from e2aegw.sansio.sdp import Description
+
+Target: TypeAlias = Callable[[bytes], None]
+
+#: The targets, and for each what a good input looks like.
+TARGETS: dict[Target, tuple[bytes, ...]] = {}
+
+
+def target(*seeds: bytes) -> Callable[[Target], Target]:
+    """
+    Make a function a target.
+
+    @param seeds: good inputs, which are made bad.
+    """
+
+    def register(function: Target) -> Target:
+        TARGETS[function] = seeds
+        return function
+
+    return register
+
+
+@target(
+    b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\na=ice-lite\r\n"
+    b"m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 192.0.2.1\r\nb=AS:64\r\na=mid:0\r\na=rtcp-mux\r\n"
+    b"a=rtpmap:111 opus/48000/2\r\na=setup:actpass\r\na=sendonly\r\n"
+    b"m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=bundle-only\r\n",
+    b"v=0\no=- 1 1 IN IP6 2001:db8::1\ns= \nc=IN IP6 2001:db8::1\nt=0 0\na=setup:active\n"
+    b"m=audio 49170/2 RTP/SAVP 0\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0\n",
+)
+def sdp(data: bytes) -> None:
+    """
+    A description.
+    """
+    with suppress(NegotiationError):
+        text = Description.parse(data.decode(errors="replace")).serialize()
+        assert Description.parse(text).serialize() == text
