@@ -265,11 +265,15 @@ class ISession(Interface):
 
     label: str = Attribute("""What the log calls it.""")
 
-    def offer(sdp: str, side: Side, terms: Terms = ...) -> Deferred[str]:
+    def offer(
+        sdp: str, side: Side | None = None, terms: Terms = ..., answerer: bool = False
+    ) -> Deferred[str]:
         """
         Translate an offer.  The same offer again has the same result.
 
-        @param side: the side that the offer comes from.
+        @param side: the side that the offer comes from; L{None} infers it.
+        @param answerer: whether the party that answered the first offer is
+            the one that speaks now.
 
         @return: the offer for the other side.  It fails with
             L{e2aegw.errors.NegotiationError} if the offer cannot be read,
@@ -279,8 +283,8 @@ class ISession(Interface):
 
     def answer(sdp: str, terms: Terms = ...) -> Deferred[str]:
         """
-        Translate an answer to the last offer; a later answer replaces an
-        earlier one.
+        Translate an answer to the last offer, from the party that did not
+        make it; a later answer replaces an earlier one.
 
         @return: the answer for who made the offer.  It fails with
             L{e2aegw.errors.NegotiationError} if the answer cannot be read, or
@@ -295,6 +299,11 @@ class ISession(Interface):
     def close() -> None:
         """
         End the call.  Ports, timers and keys are gone when this returns.
+        """
+
+    def whenClosed() -> Deferred[None]:
+        """
+        Fires once the call has ended, whoever ended it.
         """
 
 
