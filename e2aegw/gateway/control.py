@@ -171,9 +171,7 @@ class NGControl(Service):
         except GatewayError as e:
             return self._error(command, callID, str(e))
         except Exception:
-            # Our own mistake must not cost the controller its other calls.
-            self._log.failure("{command} for {callID}", command=command, callID=callID)
-            return self._error(command, callID, "Internal error")
+            return self._mistake(command, callID)
         if request.warnings and "result" in reply:
             reply["warning"] = "; ".join(
                 [*([reply["warning"]] if "warning" in reply else []), _warning(request.warnings)]
@@ -350,19 +348,19 @@ class NGControl(Service):
             waiting.append(turn)
             return await turn
         waiting = dialogue.underWay[key] = []
-        reply = self._failure("Internal error")
+        await dialogue.turn.acquire()
+        # Without "finally": that would run, and run others, when a session
+        # that never answered is garbage and this coroutine with it.
         try:
-            await dialogue.turn.acquire()
-            try:
-                reply = await translate(dialogue, request)
-            except GatewayError as e:
-                reply = self._error(request.command, request.callID, str(e))
-            finally:
-                dialogue.turn.release()
-        finally:
-            del dialogue.underWay[key]
-            for turn in waiting:
-                turn.callback(dict(reply))
+            reply = await translate(dialogue, request)
+        except GatewayError as e:
+            reply = self._error(request.command, request.callID, str(e))
+        except Exception:
+            reply = self._mistake(request.command, request.callID)
+        dialogue.turn.release()
+        del dialogue.underWay[key]
+        for turn in waiting:
+            turn.callback(dict(reply))
         return reply
 
     async def _translateOffer(self, dialogue: Dialogue, request: Request) -> Fields:
@@ -451,6 +449,15 @@ class NGControl(Service):
             "{label}: {command}: {reason}", label=callID or "-", command=command or "-", reason=reason
         )
         return self._failure(reason)
+
+    def _mistake(self, command: str, callID: str) -> Fields:
+        """
+        Log a mistake of our own.  It must not cost the controller its other
+        calls, and not leave it waiting.
+        """
+        self._log.failure("{label}: {command}", label=callID, command=command)
+        self.counters["errors"] += 1
+        return self._failure("Internal error")
 
     def complain(self, text: str, **values: Any) -> None:
         """
