@@ -2,8 +2,8 @@
 Tests for L{e2aegw.sansio.rtp}.
 """
 
+import contextlib
 import struct
-from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -382,7 +382,7 @@ class ForAVPTests(SynchronousTestCase):
         Any bytes are fit to be seen, or not, or L{RemoteError}.
         """
         for function in (forAVP, sourcesOf):
-            with suppress(RemoteError):
+            with contextlib.suppress(RemoteError):
                 function(first + data)
 
 
