@@ -813,7 +813,8 @@ class ConsentTests(AgentTestCase):
         self.agent = Agent(consent=True)
         self.peer = Peer(self.agent)
         self.receive(self.peer.check(nominate=True))
-        now = 0.0
+        now = 1.0
+        self.agent.timeout(now)
         while now < 2 * CONSENT_EXPIRY:
             timeout = self.agent.nextTimeout()
             assert timeout is not None
