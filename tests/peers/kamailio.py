@@ -1,0 +1,95 @@
+"""
+Kamailio, as registrar and proxy that drives a media gateway.
+"""
+
+import socket
+from pathlib import Path
+
+from tests.peers.deadline import until
+from tests.peers.ports import freePort
+from tests.peers.process import Process
+
+#: What the configuration is made from.
+TEMPLATE = Path(__file__).resolve().parent / "kamailio.cfg"
+
+#: What Kamailio asks for whatever goes to a browser, or to a telephone that
+#: knows plain RTP only: the flags that a configuration for rtpengine has.
+TO_BROWSER = "replace-origin replace-session-connection rtcp-mux-offer ICE=force SDES-off UDP/TLS/RTP/SAVPF"
+TO_TELEPHONE = "replace-origin replace-session-connection rtcp-mux-demux ICE=remove RTP/AVP"
+
+
+class Kamailio:
+    """
+    A running Kamailio.
+
+    @ivar sipPort: where it takes SIP over UDP, on 127.0.0.1.
+    @ivar webSocketPort: where it takes SIP over WebSocket.
+    @ivar sippPort: where it thinks that the user C{sipp} is.
+    """
+
+    def __init__(
+        self, directory: Path, ngPort: int, toBrowser: str = TO_BROWSER, toTelephone: str = TO_TELEPHONE
+    ) -> None:
+        self.sipPort = freePort()
+        self.webSocketPort = freePort()
+        self.sippPort = freePort()
+        text = TEMPLATE.read_text()
+        for name, value in {
+            "SIP": self.sipPort,
+            "WEBSOCKET": self.webSocketPort,
+            "SIPP": self.sippPort,
+            "NG": ngPort,
+            "TO_BROWSER": toBrowser,
+            "TO_TELEPHONE": toTelephone,
+        }.items():
+            text = text.replace(f"@{name}@", str(value))
+        config = directory / "kamailio.cfg"
+        config.write_text(text)
+        run = directory / "run"
+        run.mkdir()
+        self._process = Process(
+            "kamailio",
+            ["kamailio", "-f", str(config), "-DD", "-E", "-m", "64", "-M", "8"]
+            + ["-w", str(run), "-Y", str(run), "-P", str(run / "pid")],
+            directory,
+        )
+        try:
+            until(lambda: self._process.alive() and self._answers(), "Kamailio answers OPTIONS")
+        except BaseException:
+            self._process.end()
+            raise
+
+    @property
+    def domain(self) -> str:
+        """
+        What stands behind the at sign of its users.
+        """
+        return f"127.0.0.1:{self.sipPort}"
+
+    def output(self) -> str:
+        """
+        What it said so far.
+        """
+        return self._process.output()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("127.0.0.1", self.sipPort))
+            probe.settimeout(0.2)
+            host, port = probe.getsockname()
+            try:
+                probe.send(
+                    f"OPTIONS sip:nobody@{self.domain} SIP/2.0\r\n"
+                    f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bKprobe\r\n"
+                    f"From: <sip:probe@{self.domain}>;tag=probe\r\nTo: <sip:nobody@{self.domain}>\r\n"
+                    f"Call-ID: probe\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n".encode()
+                )
+                return probe.recv(2048).startswith(b"SIP/2.0 ")
+            except OSError:
+                return False  # not yet
+
+    def end(self) -> None:
+        """
+        End it.
+        """
+        self._process.end()

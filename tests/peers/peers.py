@@ -1,0 +1,101 @@
+"""
+Which programs of others the tests talk to, and what happens where one is
+missing.
+
+    >>> @needs(CHROMIUM, KAMAILIO)
+    ... class Calls(SynchronousTestCase): ...
+
+A class whose peers are not all installed is skipped, with a reason that names
+them; where C{CI} is C{true} in the environment it fails instead.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+#: How an environment says that nothing may be missing.
+CI = "CI"
+
+#: Where the page that browsers open is, with its bundled script.
+PAGE = Path(__file__).resolve().parent / "page"
+
+_TestClass = TypeVar("_TestClass", bound=type[SynchronousTestCase])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """
+    A program, or a file, that comes from somebody else.
+
+    @ivar name: what people call it.
+    @ivar program: the command that it consists of, if it is one.
+    @ivar file: the file that it consists of, if it is one.
+    """
+
+    name: str
+    program: str | None = None
+    file: Path | None = None
+
+    @property
+    def installed(self) -> bool:
+        """
+        Whether it is there.
+        """
+        if self.file is not None and not self.file.exists():
+            return False
+        return self.program is None or shutil.which(self.program) is not None
+
+
+CHROMIUM = Peer(name="chromium", program="chromium")
+FIREFOX = Peer(name="firefox", program="firefox-esr")
+JSSIP = Peer(name="jssip", file=PAGE / "bundle.js")
+KAMAILIO = Peer(name="kamailio", program="kamailio")
+BARESIP = Peer(name="baresip", program="baresip")
+SIPP = Peer(name="sipp", program="sipp")
+RTPENGINE = Peer(name="rtpengine", program="rtpengine")
+TSHARK = Peer(name="tshark", program="tshark")
+
+
+def needs(*peers: Peer) -> Callable[[_TestClass], _TestClass]:
+    """
+    Decorate a class of tests that talks to these.  The missing ones are in its
+    C{missingPeers} from then on.
+    """
+
+    def decorate(cls: _TestClass) -> _TestClass:
+        missing = tuple(peer.name for peer in peers if not peer.installed)
+        cls.missingPeers = missing  # type: ignore[attr-defined]
+        if missing:
+            reason = f"peer not installed: {', '.join(missing)} (make peers)"
+            if os.environ.get(CI) == "true":
+
+                def setUp(self: SynchronousTestCase) -> None:
+                    self.fail(reason)
+
+                cls.setUp = setUp  # type: ignore[method-assign]
+            else:
+                cls.skip = reason  # type: ignore[attr-defined]
+        return cls
+
+    return decorate
+
+
+__all__ = [
+    "BARESIP",
+    "CHROMIUM",
+    "CI",
+    "FIREFOX",
+    "JSSIP",
+    "KAMAILIO",
+    "PAGE",
+    "RTPENGINE",
+    "SIPP",
+    "TSHARK",
+    "Peer",
+    "needs",
+]
