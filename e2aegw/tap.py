@@ -10,7 +10,7 @@ from twisted.python.usage import UsageError
 
 from e2aegw.errors import ConfigError
 from e2aegw.gateway.config import Config, load
-from e2aegw.gateway.control import NGService
+from e2aegw.gateway.control import NGControl
 from e2aegw.gateway.service import Gateway
 
 
@@ -59,7 +59,7 @@ def build(config: Config) -> MultiService:
     gateway.setServiceParent(services)
     if config.ng:
         names = {name: side for side, each in config.sides.items() for name in each.names}
-        NGService(reactor, gateway, config.ng, names, config.deleteDelay).setServiceParent(services)
+        NGControl(reactor, gateway, config.ng, directions=names, deleteDelay=config.deleteDelay).setServiceParent(services)
     if config.demo is not None:
         # Only who asks for the page pays for what it imports.
         from e2aegw.demo.service import DemoService
