@@ -44,7 +44,9 @@ class Bundle:
         """
         A share for one more section.
         """
-        stream = (KeyedBundleStream if isinstance(self.transport, DTLSKeyTransport) else BundleStream)(self, mid)
+        stream = (KeyedBundleStream if isinstance(self.transport, DTLSKeyTransport) else BundleStream)(
+            self, mid
+        )
         self.streams.append(stream)
         return stream
 

@@ -170,8 +170,18 @@ class Framing(SynchronousTestCase):
         st.sampled_from(["offer", "answer", "delete", "query", "list", "statistics", "ping"]),
         st.dictionaries(
             st.sampled_from(
-                "call-id from-tag to-tag via-branch sdp flags ICE TOS direction delete-delay limit rtpp-flags"
-                " received-from e2ae codec supports".split()
+                [
+                    *("call-id", "from-tag", "to-tag", "via-branch", "sdp", "flags", "ICE", "TOS", "codec"),
+                    *(
+                        "direction",
+                        "delete-delay",
+                        "limit",
+                        "rtpp-flags",
+                        "received-from",
+                        "e2ae",
+                        "supports",
+                    ),
+                ]
             ),
             st.recursive(
                 st.text(max_size=8) | st.integers(-(2**70), 2**70) | st.booleans() | st.none(),
@@ -251,4 +261,3 @@ class Listening(TestCase):
         proxy.ask("delete", call_id="c")
         self.successResultOf(proxy.control.stopService())
         self.assertEqual(proxy.clock.getDelayedCalls(), [])
-        self.assertEqual(ng.MAX_REPLY, 65507)
