@@ -8,6 +8,7 @@ its hash.
 
 import datetime
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,14 @@ _BACKDATE = datetime.timedelta(days=1)
 #: Hash functions of RFC 8122 clause 5 that are believed, strongest first.
 #: MD2 and MD5 must not be; SHA-1 is not.
 _HASHES = ("sha-512", "sha-384", "sha-256")
+#: How many octets each of them yields (RFC 8122 clause 5).
+_OCTETS = {"sha-512": 64, "sha-384": 48, "sha-256": 32}
+#: OpenSSL's default security level refuses RSA keys that are shorter.
+_MIN_RSA = 2048
+#: The curves that TLS peers have (RFC 8446 clause 9.1 and its SHOULDs).
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+
+_OCTET = re.compile(r"[0-9A-Fa-f]{2}\Z")
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -59,11 +68,12 @@ class Fingerprint:
         words = value.split()
         if len(words) != 2:
             raise NegotiationError("malformed fingerprint attribute")
-        function, digest = words[0].lower(), words[1].upper()
-        octets = digest.split(":")
-        if not all(len(octet) == 2 and set(octet) <= set("0123456789ABCDEF") for octet in octets):
+        function, octets = words[0].lower(), words[1].split(":")
+        if not all(_OCTET.match(octet) for octet in octets):
             raise NegotiationError("malformed fingerprint attribute")
-        return cls(function, digest)
+        if len(octets) != _OCTETS.get(function, len(octets)):
+            raise NegotiationError("the fingerprint has the wrong length")
+        return cls(function, words[1].upper())
 
     @classmethod
     def of(cls, der: bytes, function: str = "sha-256") -> Self:
@@ -109,11 +119,19 @@ class Identity:
     key: PrivateKey = field(repr=False)
 
     @property
-    def fingerprint(self) -> Fingerprint:
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
         """
-        What our descriptions say.
+        What our descriptions say: the SHA-256 fingerprint, and one by the hash
+        function of the certificate's signature (RFC 8122 clause 5.1) if that
+        is another that can be believed.
         """
-        return Fingerprint.of(self.certificate.public_bytes(serialization.Encoding.DER))
+        der = self.certificate.public_bytes(serialization.Encoding.DER)
+        algorithm = self.certificate.signature_hash_algorithm
+        functions = ["sha-256"]
+        if algorithm is not None:
+            # Its name is "sha384".
+            functions += [each for each in _HASHES[:-1] if each.replace("-", "") == algorithm.name]
+        return tuple(Fingerprint.of(der, function) for function in functions)
 
     @classmethod
     def generate(cls, now: datetime.datetime) -> Self:
@@ -146,11 +164,17 @@ class Identity:
         """
         try:
             cert = x509.load_pem_x509_certificate(certificate)
+            public = cert.public_key()
             private = serialization.load_pem_private_key(key, None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as e:
             raise ConfigError(f"not a PEM certificate with an unencrypted key: {e}") from None
         if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise ConfigError("the key is neither ECDSA nor RSA")
-        if private.public_key() != cert.public_key():
+        if private.public_key() != public:
             raise ConfigError("the key does not belong to the certificate")
+        if isinstance(private, rsa.RSAPrivateKey):
+            if private.key_size < _MIN_RSA:
+                raise ConfigError(f"the RSA key has fewer than {_MIN_RSA} bits")
+        elif private.curve.name not in _CURVES:
+            raise ConfigError(f"the key's curve is none of {', '.join(_CURVES)}")
         return cls(cert, private)

@@ -79,7 +79,7 @@ class Endpoint:
             associations that carry data themselves.
         """
         self.identity = identity
-        self.fingerprint = identity.fingerprint
+        self.fingerprints = identity.fingerprints
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(_DTLS_1_2)
         context.set_options(

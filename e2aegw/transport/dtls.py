@@ -135,7 +135,7 @@ class DTLSKeyTransport(UDPTransport):
         lines = [
             *super().describe(terms),
             Line("setup", setup),
-            Line("fingerprint", str(self._endpoint.fingerprint)),
+            *(Line("fingerprint", str(each)) for each in self._endpoint.fingerprints),
         ]
         if terms.kind is Kind.OFFER or self._peerID is not None:
             lines.append(Line("tls-id", self._ourID))
