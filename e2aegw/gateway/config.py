@@ -53,7 +53,7 @@ class ControlTable(_Struct, frozen=True):
     """
 
     ng: str | list[str] = []
-    delete_delay: float = 30.0
+    delete_delay: float = 0.0
 
 
 class RouteTable(_Struct, frozen=True):

@@ -176,7 +176,6 @@ class NGControl(Service):
             reply["warning"] = "; ".join(
                 [*([reply["warning"]] if "warning" in reply else []), _warning(request.warnings)]
             )
-        self._log.debug("{label}: {command}: {result}", label=callID, command=command, result=reply["result"])
         return reply
 
     async def _ping(self, request: Request) -> Fields:

@@ -25,6 +25,7 @@ from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.sansio.e2ae import Decision
 from e2aegw.sansio.events import (
+    NOWHERE,
     Event,
     HandshakeFailed,
     LineRefused,
@@ -295,7 +296,7 @@ class Gateway(Service):
             )
         elif isinstance(event, MediaTimeout):
             self._log.info("{label}: silent for {seconds} s", label=session.label, seconds=event.seconds)
-        elif isinstance(event, PathSettled) and event.remote != event.signalled:
+        elif isinstance(event, PathSettled) and event.signalled not in (event.remote, NOWHERE):
             self._log.info(
                 "{label}: {side} line {line}: media comes from {remote}, not from {signalled}",
                 label=session.label,

@@ -154,9 +154,7 @@ class Session:
         """
         See L{ISession}.
         """
-        for stream in self.streams:
-            if stream.pipeline is not None:
-                stream.pipeline.collect()
+        self.packets()
         reports = []
         for which in (0, 1):
             side = self.parties[which].side if self.parties is not None else Side.ACCESS
@@ -197,11 +195,11 @@ class Session:
         """
         How many packets arrived on any line so far.
         """
-        total = 0
+        total, now = 0, self._workshop.seconds()
         for stream in self.streams:
             if stream.pipeline is not None:
                 stream.pipeline.collect()
-                total += sum(leg.adapter.packetsReceived for leg in stream.pipeline.legs)
+                total += sum(leg.look(now) for leg in stream.pipeline.legs)
         return total
 
     @property

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from e2aegw.errors import RemoteError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IKeyExporter
+from e2aegw.sansio.events import Event, PathChanged
 from e2aegw.sansio.flow import Path
 from e2aegw.sansio.rtp import mid as midOf
 from e2aegw.sansio.sdp import Line, Section
@@ -46,6 +47,8 @@ class Bundle:
         """
         stream = (KeyedBundleStream if isinstance(self.transport, DTLSKeyTransport) else BundleStream)(self, mid)
         self.streams.append(stream)
+        # What arrives must be told apart from now on.
+        self._happened(PathChanged(reason="another section shares the transport"))
         return stream
 
     def remove(self, stream: "BundleStream") -> None:
@@ -121,7 +124,7 @@ class Bundle:
                 return stream
         raise RemoteError("no section of the bundle")
 
-    def _happened(self, event: Any) -> None:
+    def _happened(self, event: Event) -> None:
         for stream in list(self.streams):
             stream.notify(event)
 
