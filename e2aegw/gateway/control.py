@@ -44,6 +44,8 @@ MAX_DELETE_DELAY = 86400
 LIST_LIMIT = 32
 #: Longest Call-ID that the log shows whole, in characters.
 MAX_LABEL = 128
+#: Longest text of a complaint, in characters.
+MAX_TEXT = 512
 #: Most names that are remembered as reported.
 MAX_REPORTED = 1024
 #: Most lines in the log about things that a controller did wrong, in each
@@ -481,7 +483,7 @@ class NGControl(Service):
             self._complaintsSince = now
         self._complaints += 1
         if self._complaints <= MAX_COMPLAINTS:
-            self._log.warn(text, **{k: readable(v, MAX_LABEL) for k, v in values.items()})
+            self._log.warn(text, **{k: readable(v, MAX_TEXT) for k, v in values.items()})
 
     def _report(self, names: Sequence[str]) -> None:
         """

@@ -214,7 +214,6 @@ def nothing(reading: Reading, name: str, value: Any) -> None:
     """
     Accept and do nothing.
     """
-    pass
 
 
 def refuse(reading: Reading, name: str, value: Any) -> None:
