@@ -56,15 +56,17 @@ def build(config: Config) -> MultiService:
 
     services = MultiService()
     gateway = Gateway.fromConfig(config, reactor)
-    gateway.setServiceParent(services)
+    services.addService(gateway)
     if config.ng:
         names = {name: side for side, each in config.sides.items() for name in each.names}
-        NGControl(reactor, gateway, config.ng, directions=names, deleteDelay=config.deleteDelay).setServiceParent(services)
+        services.addService(
+            NGControl(reactor, gateway, config.ng, directions=names, deleteDelay=config.deleteDelay)
+        )
     if config.demo is not None:
         # Only who asks for the page pays for what it imports.
         from e2aegw.demo.service import DemoService
 
-        DemoService(reactor, gateway, config.demo).setServiceParent(services)
+        services.addService(DemoService(reactor, gateway, config.demo))
     return services
 
 

@@ -21,6 +21,7 @@ from e2aegw.sansio.terms import Kind, Terms
 
 DTLS_PROTOS = {"UDP/TLS/RTP/SAVPF": "dtls-srtp", "UDP/TLS/RTP/SAVP": "dtls-srtp"}
 SDES_PROTOS = {"RTP/SAVP": "udp+rtcp", "RTP/SAVPF": "udp+rtcp"}
+PROTOS = {**DTLS_PROTOS, **SDES_PROTOS}
 
 #: Packets under a new key after which the old one is forgotten: what may be
 #: overtaken by the first packet under the new one.
@@ -254,7 +255,7 @@ class Factory:
     """
 
     medium = "rtp"
-    protos = {**DTLS_PROTOS, **SDES_PROTOS}
+    protos = PROTOS
 
     def __init__(self, profiles: Sequence[str] = ()) -> None:
         """
@@ -266,7 +267,9 @@ class Factory:
         try:
             self.profiles = profilesNamed(list(profiles)) if profiles else tuple(Profile)
         except KeyError as e:
-            raise ConfigError(f"profiles: {e.args[0]} is not one of {', '.join(p.value for p in Profile)}") from None
+            raise ConfigError(
+                f"profiles: {e.args[0]} is not one of {', '.join(p.value for p in Profile)}"
+            ) from None
 
     def claim(self, section: Section) -> str | None:
         """

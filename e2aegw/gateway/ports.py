@@ -6,14 +6,17 @@ import errno
 from collections import deque
 from collections.abc import Sequence
 
+from zope.interface import implementer
+
 from e2aegw.errors import ResourceError
-from e2aegw.interfaces import IDatagramNetwork, IDatagramPort, Receive
+from e2aegw.interfaces import IDatagramNetwork, IDatagramPort, IPortSource, Receive
 
 #: Ports of the range that may turn out to be somebody else's before an
 #: allocation gives up.
 MAX_ATTEMPTS = 50
 
 
+@implementer(IPortSource)
 class PortPool:
     """
     Hands out pairs of ports: an even one, for RTP, and the next, for RTCP (RFC

@@ -43,6 +43,8 @@ from e2aegw.transport.sockets import SocketNetwork
 _LOOKS = 6
 #: What the end-to-end adapters speak.
 _SEALED = "sealed"
+_LIMITS = LimitsTable()
+_POLICY = PolicyTable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ class Gateway(Service):
         routes: Sequence[Route],
         *,
         identity: Identity | None = None,
-        limits: LimitsTable = LimitsTable(),
-        policy: PolicyTable = PolicyTable(),
+        limits: LimitsTable = _LIMITS,
+        policy: PolicyTable = _POLICY,
         network: IDatagramNetwork | None = None,
         datapath: IDatapath | None = None,
     ) -> None:
@@ -179,7 +181,7 @@ class Gateway(Service):
         """
         See C{IService}.
         """
-        super().startService()
+        Service.startService(self)
         _raiseFileLimit()
         timeouts = (self.limits.media_timeout, self.limits.silent_timeout, self.limits.offer_timeout)
         shortest = min((each for each in timeouts if each), default=0.0)
@@ -199,11 +201,13 @@ class Gateway(Service):
             self._watch.stop()
         for session in list(self.sessions):
             session.close()
-        return super().stopService()
+        return Service.stopService(self)
 
     # What sessions need
 
-    def choose(self, section: Section, near: Side, far: Side, decision: Decision) -> tuple[Any, str, Any, str]:
+    def choose(
+        self, section: Section, near: Side, far: Side, decision: Decision
+    ) -> tuple[Any, str, Any, str]:
         """
         See L{e2aegw.gateway.session.Workshop}.
         """

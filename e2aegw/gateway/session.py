@@ -38,7 +38,9 @@ class Workshop(Protocol):
     datapath: IDatapath | None
     appliedInAnswers: bool
 
-    def choose(self, section: Section, near: Side, far: Side, decision: Decision) -> tuple[Any, str, Any, str]:
+    def choose(
+        self, section: Section, near: Side, far: Side, decision: Decision
+    ) -> tuple[Any, str, Any, str]:
         """
         The factory and the kind of transport for the near leg, and for the
         far leg.
@@ -141,7 +143,9 @@ class Session:
         See L{ISession}.
         """
         terms = replace(terms, kind=Kind.OFFER)
-        return self._do((sdp, side, terms, answerer), terms, lambda: self._offer(sdp, side, terms, int(answerer)))
+        return self._do(
+            (sdp, side, terms, answerer), terms, lambda: self._offer(sdp, side, terms, int(answerer))
+        )
 
     def answer(self, sdp: str, terms: Terms = _DEFAULT) -> Deferred[str]:
         """
@@ -164,7 +168,9 @@ class Session:
                 if stream.pipeline is not None
             ]
             reports.append(PartyReport(side=side, medias=medias))
-        return SessionReport(created=self.created, lastSignal=self.lastSignal, parties=(reports[0], reports[1]))
+        return SessionReport(
+            created=self.created, lastSignal=self.lastSignal, parties=(reports[0], reports[1])
+        )
 
     def whenClosed(self) -> Deferred[None]:
         """
@@ -252,7 +258,9 @@ class Session:
                     stream = Stream(places, section)
                     self.streams.append(stream)
                     built.append(stream)
-                applies.append((stream, section, self._prepare(stream, section, near, far, terms, who, bundled)))
+                applies.append(
+                    (stream, section, self._prepare(stream, section, near, far, terms, who, bundled))
+                )
         except ResourceError:
             for stream in built:
                 self._drop(stream)
@@ -314,7 +322,14 @@ class Session:
         return None
 
     def _prepare(
-        self, stream: Stream, section: Section, near: Party, far: Party, terms: Terms, who: int, bundled: set[str]
+        self,
+        stream: Stream,
+        section: Section,
+        near: Party,
+        far: Party,
+        terms: Terms,
+        who: int,
+        bundled: set[str],
     ) -> Apply | None:
         """
         See whether a section of an offer can be agreed to, building what it
@@ -374,7 +389,9 @@ class Session:
         who: int,
         bundled: set[str],
     ) -> Pipeline:
-        nearFactory, nearKind, farFactory, farKind = self._workshop.choose(section, near.side, far.side, decision)
+        nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
+            section, near.side, far.side, decision
+        )
         version = None if section.address is None else (6 if family(section.address) == "IP6" else 4)
         mid = section.get("mid")
         nearTerms = replace(terms, addressFamily=None)
@@ -387,7 +404,10 @@ class Session:
         except GatewayError:
             nearTransport.loseConnection()
             raise
-        nearAdapter, farAdapter = nearFactory.buildAdapter(section.proto), farFactory.buildAdapter(decision.proto)
+        nearAdapter, farAdapter = (
+            nearFactory.buildAdapter(section.proto),
+            farFactory.buildAdapter(decision.proto),
+        )
         nearLine, farLine = stream.places[who], stream.places[1 - who]
         farProtection = _protectionOf(decision.proto)
         legs = [
@@ -469,7 +489,11 @@ class Session:
         elif near.transport.muxed:
             terms = replace(terms, rtcpMux=terms.rtcpMux | {"accept"})
         lines = [*leg.adapter.describe(terms), *leg.transport.describe(terms)]
-        said = stream.applied if terms.kind is Kind.OFFER else stream.requested and self._workshop.appliedInAnswers
+        said = (
+            stream.applied
+            if terms.kind is Kind.OFFER
+            else stream.requested and self._workshop.appliedInAnswers
+        )
         if said and leg.adapter.medium != "sealed":
             lines.insert(0, Line("3ge2ae", "applied"))
         return lines

@@ -103,11 +103,7 @@ def description(
     if "username" in terms.replace:
         user = "-"
     origin = f"{user} {number} {theirVersion if version is None else version} IN {family(address)} {address}"
-    lines = [
-        line
-        for line in near.lines
-        if crosses(line, feedback=True, fromWebRTC=fromWebRTC)
-    ]
+    lines = [line for line in near.lines if crosses(line, feedback=True, fromWebRTC=fromWebRTC)]
     if lite:
         lines.insert(0, Line("ice-lite"))
     if bundle:

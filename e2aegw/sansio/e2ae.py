@@ -51,7 +51,9 @@ def protection(section: Section) -> Protection | None:
     if proto in DTLS_PROTOS:
         return Protection.DTLS
     if proto in SDES_PROTOS:
-        return Protection.DTLS if section.has("fingerprint") and not section.has("crypto") else Protection.SDES
+        return (
+            Protection.DTLS if section.has("fingerprint") and not section.has("crypto") else Protection.SDES
+        )
     if proto in PLAIN_PROTOS:
         # TS 34.229-1 has terminals that write RTP/AVP, add keys, and mean it.
         return Protection.SDES if section.has("crypto") else Protection.NONE

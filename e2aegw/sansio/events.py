@@ -7,7 +7,6 @@ Values are plain, because an event outlives the call and may become JSON.
 
 from dataclasses import dataclass
 
-
 #: The text of an address that is not known.
 NOWHERE = "nowhere"
 

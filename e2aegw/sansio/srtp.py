@@ -72,8 +72,18 @@ class Profile(enum.Enum):
 _PROFILES = {
     Profile.AEAD_AES_128_GCM: ("SRTP_AEAD_AES_128_GCM", 16, 12, Policy.SRTP_PROFILE_AEAD_AES_128_GCM),
     Profile.AEAD_AES_256_GCM: ("SRTP_AEAD_AES_256_GCM", 32, 12, Policy.SRTP_PROFILE_AEAD_AES_256_GCM),
-    Profile.AES_CM_128_HMAC_SHA1_80: ("SRTP_AES128_CM_SHA1_80", 16, 14, Policy.SRTP_PROFILE_AES128_CM_SHA1_80),
-    Profile.AES_CM_128_HMAC_SHA1_32: ("SRTP_AES128_CM_SHA1_32", 16, 14, Policy.SRTP_PROFILE_AES128_CM_SHA1_32),
+    Profile.AES_CM_128_HMAC_SHA1_80: (
+        "SRTP_AES128_CM_SHA1_80",
+        16,
+        14,
+        Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    ),
+    Profile.AES_CM_128_HMAC_SHA1_32: (
+        "SRTP_AES128_CM_SHA1_32",
+        16,
+        14,
+        Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+    ),
 }
 
 

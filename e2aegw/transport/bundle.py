@@ -45,7 +45,9 @@ class Bundle:
         """
         A share for one more section.
         """
-        stream = (KeyedBundleStream if isinstance(self.transport, DTLSKeyTransport) else BundleStream)(self, mid)
+        stream = (KeyedBundleStream if isinstance(self.transport, DTLSKeyTransport) else BundleStream)(
+            self, mid
+        )
         self.streams.append(stream)
         # What arrives must be told apart from now on.
         self._happened(PathChanged(reason="another section shares the transport"))

@@ -20,6 +20,7 @@ from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload
 from e2aegw.sansio.flow import Flow
 from e2aegw.sansio.srtp import ARENA, MAX_DATAGRAM, REASONS, Context
 from e2aegw.transport.sockets import Poller, SocketPort
+from e2aegw.transport.udp import UDPTransport
 
 #: Datagrams taken from a socket when it is opened or closed.  What the kernel
 #: keeps by default is fewer.
@@ -120,7 +121,10 @@ class SocketDatapath:
         """
         if not (a.path.proven or b.path.proven):
             return None
-        if not all(isinstance(each.components[0].port, SocketPort) for each in transports):
+        if not all(
+            isinstance(each, UDPTransport) and isinstance(each.components[0].port, SocketPort)
+            for each in transports
+        ):
             return None
         try:
             return _Link(self._poller, (a, b), transports, adapters)

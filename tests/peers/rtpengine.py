@@ -37,7 +37,11 @@ class RTPEngine:
                 "--table=-1",
                 "--num-threads=2",
                 "--delete-delay=0",
-                *(f"--interface={side}/{host}" for side in ("access", "core") for host in ("127.0.0.1", "::1")),
+                *(
+                    f"--interface={side}/{host}"
+                    for side in ("access", "core")
+                    for host in ("127.0.0.1", "::1")
+                ),
                 f"--listen-ng=127.0.0.1:{self.ngPort}",
                 f"--port-min={self.ports.start}",
                 f"--port-max={self.ports.stop - 1}",
