@@ -20,9 +20,9 @@ def embed(application: IServiceCollection, sip: Any, config: str = "e2aegw.toml"
     core side, where it forwards to.
     """
     gateway = Gateway.fromFile(config)
-    gateway.setServiceParent(application)
+    gateway.setServiceParent(application)  # type: ignore[no-untyped-call]
 
-    @sip.onInvite
+    @sip.onInvite  # type: ignore[untyped-decorator]
     async def relay(invite: Any) -> None:
         session = gateway.newSession(invite.callID)
         invite.whenEnded().addBoth(lambda _: session.close())
