@@ -24,7 +24,7 @@ setup(
     ],
     python_requires=">=3.11",
     install_requires=[
-        "aioice>=0.10",
+        "aioice>=0.13",
         "bencode.py>=4.0",
         "cryptography>=45",
         "msgspec>=0.19",

@@ -472,16 +472,19 @@ class Agent:
             raise RemoteError("STUN response unexpected")
         if message.transaction_id not in consent.pending or source != component.selected:
             raise RemoteError("STUN response unexpected")
+        if now >= consent.expireAt:
+            # RFC 7675 clause 5.1: too late, though the timer was later still.
+            self._loseConsent(number, component, "expired")
+            raise RemoteError("STUN response late")
         # RFC 8489 clause 9.1.4: as if it had never been received.
         if not message.check_message_integrity(generation.remote.pwd.encode()):
             raise RemoteError("STUN response integrity")
-        sent = consent.pending.pop(message.transaction_id)
+        del consent.pending[message.transaction_id]
         if message.message_class == stun.Class.RESPONSE:
             # RFC 8489 clause 6.3.3
             if unknown:
                 raise RemoteError("STUN response attribute")
-            if now - sent < CONSENT_EXPIRY:
-                consent.expireAt = now + CONSENT_EXPIRY
+            consent.expireAt = now + CONSENT_EXPIRY
         elif message.error_code == 403:
             # RFC 7675 clause 5.2
             self._loseConsent(number, component, "revoked")

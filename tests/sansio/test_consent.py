@@ -115,17 +115,26 @@ class ConsentTests(AgentTestCase):
         self.assertEqual(len(self.agent._current.lost), MAX_VALID)
         self.assertNotIn(("192.0.2.1", 0), self.agent._current.lost)
 
-    def test_R_104_late(self) -> None:
+    def test_R_104_early(self) -> None:
         """
-        A timeout before its time does nothing, and an answer after the check's
-        time prolongs nothing.
+        A timeout before its time does nothing.
         """
         self.agent.timeout(1.0)
         self.assertIsNone(self.agent.nextDatagram())
-        now, request = self.due()
-        self.agent.receive(self.peer.respond(request), 1, A, now + CONSENT_EXPIRY)
-        self.agent.timeout(now + CONSENT_EXPIRY)
+        self.assertEqual(self.agent.selected(1), A)
+
+    def test_R_104_late(self) -> None:
+        """
+        An answer after the expiry gives nothing back, even if it comes before
+        the timer does.
+        """
+        _, request = self.due()
+        late = self.peer.respond(request)
+        error = self.assertRaises(RemoteError, self.agent.receive, late, 1, A, CONSENT_EXPIRY)
+        self.assertEqual(error.reason, "STUN response late")
+        self.assertIsNone(self.agent.selected(1))
         self.assertEqual(events(self.agent), [ConsentLost(1, A, "expired")])
+        self.assertIsNone(self.agent.nextTimeout())
 
     def test_R_104_revoked(self) -> None:
         """
