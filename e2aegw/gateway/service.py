@@ -114,13 +114,7 @@ class Gateway(Service):
             network = system
             if datapath is None and policy.offload:
                 self.datapath = SocketDatapath(system.poller)
-        self._pools = {
-            side: {
-                (6 if ":" in said else 4): PortPool(network, host, *config.ports, advertised=said)
-                for host, said in reversed(config.addresses)
-            }
-            for side, config in sides.items()
-        }
+        self._pools = {side: _pools(network, config) for side, config in sides.items()}
         self._profiles = _profiles(self._routes)
         self._endpoint = Endpoint(identity or self._newIdentity(), self._profiles)
         self._watch = LoopingCall(self._look)
@@ -338,6 +332,19 @@ class Gateway(Service):
 
     def _newIdentity(self) -> Identity:
         return Identity.generate(datetime.datetime.now(datetime.UTC))
+
+
+def _pools(network: IDatagramNetwork, side: SideConfig) -> dict[int, PortPool]:
+    """
+    The ports of a side's addresses, by version of IP.  The first address of
+    each version counts, and the first of all is what there is by default.
+    """
+    pools: dict[int, PortPool] = {}
+    for host, said in side.addresses:
+        version = 6 if ":" in said else 4
+        if version not in pools:
+            pools[version] = PortPool(network, host, *side.ports, advertised=said)
+    return pools
 
 
 def _profiles(routes: Sequence[Route]) -> tuple[Profile, ...]:

@@ -7,7 +7,7 @@ its stream, and the I{far} leg describes itself in the section that the far
 party gets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -28,6 +28,9 @@ from e2aegw.sansio.terms import ICE, Kind, Terms
 from e2aegw.transport.bundle import Bundle, BundleStream
 
 _DEFAULT = Terms()
+#: What an offer's terms mean for its answer: who hides multiplexing from the
+#: far party does it for the near one.
+_MUX = {"accept": "accept", "demux": "accept", "reject": "reject"}
 
 
 class Workshop(Protocol):
@@ -106,6 +109,8 @@ class Stream:
     @ivar pipeline: L{None} while it is rejected.
     @ivar requested: whether the offerer asked for protection up to the edge.
     @ivar applied: whether to tell the far party of protection up to the edge.
+    @ivar mux: what to say to an offerer that wants RTP and RTCP on one port:
+        C{"accept"}, C{"reject"}, or nothing: what the far party says.
     """
 
     places: list[int]
@@ -113,6 +118,7 @@ class Stream:
     pipeline: Pipeline | None = None
     requested: bool = False
     applied: bool = False
+    mux: Set[str] = frozenset()
 
 
 @implementer(ISession)
@@ -350,6 +356,7 @@ class Session:
             if pipeline is None:
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
             stream.requested, stream.applied = requested(section), decision.applied
+            stream.mux = {_MUX[word] for word in terms.rtcpMux & _MUX.keys()}
             leg = pipeline.legs[who]
             applies = [part.configure(section, terms) for part in (leg.transport, leg.adapter)]
         except NegotiationError as e:
@@ -486,8 +493,9 @@ class Session:
             if terms.ice is ICE.DEFAULT:
                 same = near.protection is leg.protection and section.has("ice-ufrag")
                 terms = replace(terms, ice=ICE.FORCE if same or browser else ICE.REMOVE)
-        elif near.transport.muxed:
-            terms = replace(terms, rtcpMux=terms.rtcpMux | {"accept"})
+        else:
+            mux = terms.rtcpMux | stream.mux
+            terms = replace(terms, rtcpMux=mux | {"accept"} if near.transport.muxed else mux)
         lines = [*leg.adapter.describe(terms), *leg.transport.describe(terms)]
         said = (
             stream.applied

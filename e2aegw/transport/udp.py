@@ -16,7 +16,7 @@ from e2aegw.interfaces import Address, Apply, IDatagramTransport, IPortSource
 from e2aegw.sansio.candidates import candidates
 from e2aegw.sansio.events import ConsentLost, Event, PairNominated
 from e2aegw.sansio.flow import Path
-from e2aegw.sansio.ice import Agent, Nominated
+from e2aegw.sansio.ice import Agent, Nominated, Refused, checkCredentials
 from e2aegw.sansio.ice import ConsentLost as AgentLost
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import ICE, Kind, Terms
@@ -125,13 +125,17 @@ class UDPTransport:
         """
         See L{ILegPart}.
 
-        @raise NegotiationError: the section's address is not numeric.
+        @raise NegotiationError: the section's address is not numeric, or its
+            ICE credentials are not well-formed.
         """
         remote = _address(section, terms)
         control = _controlAddress(section, remote)
         ufrag, pwd = section.get("ice-ufrag"), section.get("ice-pwd")
         if (ufrag is None) != (pwd is None):
             raise NegotiationError("ice-ufrag and ice-pwd do not stand together")
+        if ufrag is not None and pwd is not None:
+            checkCredentials(ufrag, pwd)
+        lite = section.has("ice-lite")
         mux = section.has("rtcp-mux")
 
         def apply() -> None:
@@ -141,7 +145,11 @@ class UDPTransport:
                 self._settleMux(mux and self._ourMux)
             self._configureICE(ufrag, pwd, terms)
             for component, address in zip(self.components, (remote, control), strict=False):
-                if self.agent is None:
+                if lite:
+                    # Nobody will send checks: the default candidates are the
+                    # pair (RFC 8445 clause 8.2).
+                    component.isValid = None
+                if component.isValid is None:
                     component.signal(address, asymmetric=terms.asymmetric)
 
         return apply
@@ -264,6 +272,9 @@ class UDPTransport:
                 self.components[number - 1].sendTo(data, destination)
         while (event := agent.nextEvent()) is not None:
             if event.component > len(self.components):
+                continue
+            if isinstance(event, Refused):
+                self.counters[f"checks refused {event.code}"] += 1
                 continue
             component = self.components[event.component - 1]
             host, port = event.remote
