@@ -2,7 +2,7 @@
 One transport that several media sections share (RFC 9143).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IHandshakeListener, IProtocol
@@ -131,6 +131,12 @@ class Bundle:
             stream.notify(event)
 
 
+def _ignore(event: Event) -> None:
+    """
+    Nobody wants to know yet.
+    """
+
+
 @implementer(IDatagramTransport)
 class BundleStream:
     """
@@ -143,7 +149,7 @@ class BundleStream:
         self.midExtension = 0
         self.formats: frozenset[str] = frozenset()
         self.protocol: Any = None
-        self.notify = bundle.transport.notify
+        self.notify: Callable[[Event], None] = _ignore
         self.counters = bundle.transport.counters
         self.write = bundle.transport.write
         self.writeControl = bundle.transport.writeControl

@@ -81,7 +81,8 @@ class Browser:
         if present:
             context.use_certificate(made)
             context.use_privatekey(key)
-        context.set_tlsext_use_srtp(profiles)
+        if profiles:
+            context.set_tlsext_use_srtp(profiles)
         self.context = context
         self.connection: SSL.Connection | None = None
         self.established = False
@@ -236,6 +237,8 @@ class Browser:
 
     def _keys(self, connection: SSL.Connection) -> None:
         self.established = True
+        if not connection.get_selected_srtp_profile():
+            return
         profile, key, salt = _PROFILES[connection.get_selected_srtp_profile()]
         material = connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
         mine = material[:key] + material[2 * key : 2 * key + salt]

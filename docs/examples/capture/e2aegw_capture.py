@@ -117,7 +117,7 @@ class CaptureAdapter(RTPAdapter):
         """
         A datapath would move packets past us: it gets none.
         """
-        return None
+        return
 
     def connectionLost(self, reason: Any = None) -> None:
         """
