@@ -472,7 +472,7 @@ class RestartTests(AgentTestCase):
         Of several restarts that came to nothing the pair that was nominated
         survives; one that came to something takes its place.
         """
-        for ufrag in ("two2", "thre", "four"):
+        for ufrag in ("two2", "thr3", "four"):
             self.assertTrue(self.agent.setRemote(ufrag, "q" * 22))
             self.agent.restart()
         self.assertEqual(self.receive(self.peer.check()).message_class, stun.Class.RESPONSE)
