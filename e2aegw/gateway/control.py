@@ -370,18 +370,15 @@ class NGControl(Service):
 
     async def _translateOffer(self, dialogue: Dialogue, request: Request) -> Fields:
         answerer = request.fromTag != dialogue.fromTag
-        fresh = not dialogue.answered and not dialogue.described
         try:
             sdp = await dialogue.session.offer(
                 request.sdp, side=request.near, terms=request.terms, answerer=answerer
             )
-        except ResourceError:
-            if fresh:
+        except Exception as e:
+            if not dialogue.described:
                 self._discard(dialogue)
-            raise ResourceError(NO_PORTS) from None
-        except GatewayError:
-            if fresh:
-                self._discard(dialogue)
+            if isinstance(e, ResourceError):
+                raise ResourceError(NO_PORTS) from None
             raise
         dialogue.described = True
         dialogue.answererSpoke = answerer
@@ -462,6 +459,7 @@ class NGControl(Service):
         """
         self._log.failure("{label}: {command}", label=readable(callID, MAX_LABEL), command=command)
         self.counters["errors"] += 1
+        self.counters["mistakes"] += 1
         return self._failure("Internal error")
 
     def complain(self, text: str, **values: str) -> None:

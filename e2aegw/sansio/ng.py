@@ -221,7 +221,8 @@ def readable(text: str, limit: int) -> str:
     """
     Make a text from the network fit for the log and for warnings.
     """
-    return "".join(c if c.isprintable() else "?" for c in text[:limit])
+    text = text[:limit]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 class UnderWay(enum.Enum):

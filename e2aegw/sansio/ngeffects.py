@@ -37,7 +37,7 @@ REPLACED: Final = {
     "username": "username",
     "session-name": "session-name",
     "sdp-version": "sdp-version",
-    "force-increment-sdp-ver": "sdp-version",
+    "force-increment-sdp-ver": "force-increment-sdp-ver",
     "zero-address": "zero-address",
     "origin": "",
     "origin-full": "username",

@@ -326,6 +326,8 @@ class Calls(SynchronousTestCase):
         proxy.gateway.refusal = ZeroDivisionError("oops")
         self.assertEqual(proxy.offer()["error-reason"], "Internal error")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertTrue(proxy.sessions[0].closed)
+        self.assertEqual(proxy.ask("list")["calls"], [])
 
     def test_warning(self) -> None:
         """

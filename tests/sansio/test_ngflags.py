@@ -173,7 +173,7 @@ class Reading(SynchronousTestCase):
             flags("replace-session-name", "replace-SDP-version"), replace={"session-name", "sdp-version"}
         )
         self.check(read(replace=["zero address", "username"]), replace={"zero-address", "username"})
-        self.check(read(replace=["force-increment-sdp-ver"]), replace={"sdp-version"})
+        self.check(read(replace=["force-increment-SDP-ver"]), replace={"force-increment-sdp-ver"})
         self.assertEqual(read(replace=["x"]).unknown, ("replace=x",))
 
     def test_addresses(self) -> None:
