@@ -92,6 +92,13 @@ class CallTests(SynchronousTestCase):
         enough = now.received - since > CONVERSATION and now.sent > CONVERSATION and now.energy > 0
         return now if enough and self.hears(tone) else None
 
+    def situation(self) -> str:
+        """
+        What helps to understand why there is no media.
+        """
+        calls = [self.ng.command("query", call_id=name) for name in self.ng.command("list")["calls"]]
+        return f"{self.phone.state()} {self.phone.log()} {self.phone.statistics()} {calls}"
+
     def converse(self, tone: int, since: int = 0) -> Statistics:
         """
         Let them talk.
@@ -102,7 +109,7 @@ class CallTests(SynchronousTestCase):
         @return: the browser's statistics.
         """
         statistics = until(
-            lambda: self.conversed(since, tone), f"the browser hears {tone} Hz; {self.phone.log()}"
+            lambda: self.conversed(since, tone), f"the browser hears {tone} Hz", explain=self.situation
         )
         self.assertEqual(self.phone.state(), "connected")
         self.assertEqual(statistics.dtls, "connected")
