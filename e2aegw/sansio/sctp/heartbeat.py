@@ -86,7 +86,7 @@ class Heartbeat:
         if len(information) != _INFORMATION.size:
             raise RemoteError("SCTP HEARTBEAT ACK", "not ours")
         nonce, sentAt = _INFORMATION.unpack(information)
-        if not self._nonce or nonce != self._nonce or not 0 <= now - sentAt:
+        if not self._nonce or nonce != self._nonce or sentAt > now:
             return None
         self._nonce = 0
-        return float(now - sentAt)
+        return now - float(sentAt)

@@ -76,64 +76,64 @@ class Input(enum.Enum):
     ABORT = enum.auto()
 
 
-S = State
-I = Input
+_S = State
+_I = Input
 
 #: What is done, by the name of the method of L{Association
 #: <e2aegw.sansio.sctp.association.Association>}, and the state after it.
 TRANSITIONS: Final[dict[tuple[State, Input], tuple[str, State]]] = {
     # RFC 9260 clause 5.1, and figure 3.
-    (S.CLOSED, I.ASSOCIATE): ("_sendInit", S.COOKIE_WAIT),
-    (S.CLOSED, I.INIT): ("_answerInit", S.CLOSED),
-    (S.CLOSED, I.COOKIE_NEW): ("_accept", S.ESTABLISHED),
-    (S.COOKIE_WAIT, I.INIT_ACK): ("_sendCookie", S.COOKIE_ECHOED),
-    (S.COOKIE_ECHOED, I.COOKIE_ACK): ("_establish", S.ESTABLISHED),
+    (_S.CLOSED, _I.ASSOCIATE): ("_sendInit", _S.COOKIE_WAIT),
+    (_S.CLOSED, _I.INIT): ("_answerInit", _S.CLOSED),
+    (_S.CLOSED, _I.COOKIE_NEW): ("_accept", _S.ESTABLISHED),
+    (_S.COOKIE_WAIT, _I.INIT_ACK): ("_sendCookie", _S.COOKIE_ECHOED),
+    (_S.COOKIE_ECHOED, _I.COOKIE_ACK): ("_establish", _S.ESTABLISHED),
     # Clause 5.2.6, alternative 1.
-    (S.COOKIE_ECHOED, I.STALE_COOKIE): ("_sendInit", S.COOKIE_WAIT),
+    (_S.COOKIE_ECHOED, _I.STALE_COOKIE): ("_sendInit", _S.COOKIE_WAIT),
     # Clause 5.2.1: both sides began.
-    (S.COOKIE_WAIT, I.INIT): ("_answerInit", S.COOKIE_WAIT),
-    (S.COOKIE_ECHOED, I.INIT): ("_answerInit", S.COOKIE_ECHOED),
-    (S.COOKIE_WAIT, I.COOKIE_COLLISION): ("_accept", S.ESTABLISHED),
-    (S.COOKIE_ECHOED, I.COOKIE_COLLISION): ("_accept", S.ESTABLISHED),
-    (S.COOKIE_ECHOED, I.COOKIE_DUPLICATE): ("_establishAgreed", S.ESTABLISHED),
+    (_S.COOKIE_WAIT, _I.INIT): ("_answerInit", _S.COOKIE_WAIT),
+    (_S.COOKIE_ECHOED, _I.INIT): ("_answerInit", _S.COOKIE_ECHOED),
+    (_S.COOKIE_WAIT, _I.COOKIE_COLLISION): ("_accept", _S.ESTABLISHED),
+    (_S.COOKIE_ECHOED, _I.COOKIE_COLLISION): ("_accept", _S.ESTABLISHED),
+    (_S.COOKIE_ECHOED, _I.COOKIE_DUPLICATE): ("_establishAgreed", _S.ESTABLISHED),
     # Clause 5.2.2: the other side may have begun anew.
-    (S.ESTABLISHED, I.INIT): ("_answerInitAnew", S.ESTABLISHED),
-    (S.SHUTDOWN_PENDING, I.INIT): ("_answerInitAnew", S.SHUTDOWN_PENDING),
-    (S.SHUTDOWN_SENT, I.INIT): ("_answerInitAnew", S.SHUTDOWN_SENT),
-    (S.SHUTDOWN_RECEIVED, I.INIT): ("_answerInitAnew", S.SHUTDOWN_RECEIVED),
-    (S.SHUTDOWN_ACK_SENT, I.INIT): ("_sendShutdownAck", S.SHUTDOWN_ACK_SENT),
+    (_S.ESTABLISHED, _I.INIT): ("_answerInitAnew", _S.ESTABLISHED),
+    (_S.SHUTDOWN_PENDING, _I.INIT): ("_answerInitAnew", _S.SHUTDOWN_PENDING),
+    (_S.SHUTDOWN_SENT, _I.INIT): ("_answerInitAnew", _S.SHUTDOWN_SENT),
+    (_S.SHUTDOWN_RECEIVED, _I.INIT): ("_answerInitAnew", _S.SHUTDOWN_RECEIVED),
+    (_S.SHUTDOWN_ACK_SENT, _I.INIT): ("_sendShutdownAck", _S.SHUTDOWN_ACK_SENT),
     # Clause 5.2.4 action A: it has.
-    (S.ESTABLISHED, I.COOKIE_RESTART): ("_restart", S.ESTABLISHED),
-    (S.SHUTDOWN_PENDING, I.COOKIE_RESTART): ("_restart", S.ESTABLISHED),
-    (S.SHUTDOWN_SENT, I.COOKIE_RESTART): ("_restart", S.ESTABLISHED),
-    (S.SHUTDOWN_RECEIVED, I.COOKIE_RESTART): ("_restart", S.ESTABLISHED),
-    (S.SHUTDOWN_ACK_SENT, I.COOKIE_RESTART): ("_refuseRestart", S.SHUTDOWN_ACK_SENT),
+    (_S.ESTABLISHED, _I.COOKIE_RESTART): ("_restart", _S.ESTABLISHED),
+    (_S.SHUTDOWN_PENDING, _I.COOKIE_RESTART): ("_restart", _S.ESTABLISHED),
+    (_S.SHUTDOWN_SENT, _I.COOKIE_RESTART): ("_restart", _S.ESTABLISHED),
+    (_S.SHUTDOWN_RECEIVED, _I.COOKIE_RESTART): ("_restart", _S.ESTABLISHED),
+    (_S.SHUTDOWN_ACK_SENT, _I.COOKIE_RESTART): ("_refuseRestart", _S.SHUTDOWN_ACK_SENT),
     # Action B: it chose another tag after it had answered our INIT.
-    (S.ESTABLISHED, I.COOKIE_COLLISION): ("_learnTag", S.ESTABLISHED),
+    (_S.ESTABLISHED, _I.COOKIE_COLLISION): ("_learnTag", _S.ESTABLISHED),
     # Action D: our COOKIE ACK got lost.  Action C is to do nothing.
-    (S.ESTABLISHED, I.COOKIE_DUPLICATE): ("_sendCookieAck", S.ESTABLISHED),
-    (S.SHUTDOWN_PENDING, I.COOKIE_DUPLICATE): ("_sendCookieAck", S.SHUTDOWN_PENDING),
-    (S.SHUTDOWN_SENT, I.COOKIE_DUPLICATE): ("_sendCookieAck", S.SHUTDOWN_SENT),
-    (S.SHUTDOWN_RECEIVED, I.COOKIE_DUPLICATE): ("_sendCookieAck", S.SHUTDOWN_RECEIVED),
+    (_S.ESTABLISHED, _I.COOKIE_DUPLICATE): ("_sendCookieAck", _S.ESTABLISHED),
+    (_S.SHUTDOWN_PENDING, _I.COOKIE_DUPLICATE): ("_sendCookieAck", _S.SHUTDOWN_PENDING),
+    (_S.SHUTDOWN_SENT, _I.COOKIE_DUPLICATE): ("_sendCookieAck", _S.SHUTDOWN_SENT),
+    (_S.SHUTDOWN_RECEIVED, _I.COOKIE_DUPLICATE): ("_sendCookieAck", _S.SHUTDOWN_RECEIVED),
     # Clause 9.2, and figure 3.
-    (S.ESTABLISHED, I.SHUT): ("_drain", S.SHUTDOWN_PENDING),
-    (S.SHUTDOWN_PENDING, I.DRAINED): ("_sendShutdown", S.SHUTDOWN_SENT),
-    (S.ESTABLISHED, I.SHUTDOWN): ("_drain", S.SHUTDOWN_RECEIVED),
-    (S.SHUTDOWN_PENDING, I.SHUTDOWN): ("_drain", S.SHUTDOWN_RECEIVED),
-    (S.SHUTDOWN_RECEIVED, I.SHUTDOWN): ("_drain", S.SHUTDOWN_RECEIVED),
-    (S.SHUTDOWN_RECEIVED, I.DRAINED): ("_sendShutdownAck", S.SHUTDOWN_ACK_SENT),
-    (S.SHUTDOWN_SENT, I.SHUTDOWN): ("_sendShutdownAck", S.SHUTDOWN_ACK_SENT),
-    (S.SHUTDOWN_ACK_SENT, I.SHUTDOWN): ("_sendShutdownAck", S.SHUTDOWN_ACK_SENT),
-    (S.SHUTDOWN_SENT, I.SHUTDOWN_ACK): ("_complete", S.CLOSED),
-    (S.SHUTDOWN_ACK_SENT, I.SHUTDOWN_ACK): ("_complete", S.CLOSED),
-    (S.SHUTDOWN_ACK_SENT, I.SHUTDOWN_COMPLETE): ("_finish", S.CLOSED),
+    (_S.ESTABLISHED, _I.SHUT): ("_drain", _S.SHUTDOWN_PENDING),
+    (_S.SHUTDOWN_PENDING, _I.DRAINED): ("_sendShutdown", _S.SHUTDOWN_SENT),
+    (_S.ESTABLISHED, _I.SHUTDOWN): ("_drain", _S.SHUTDOWN_RECEIVED),
+    (_S.SHUTDOWN_PENDING, _I.SHUTDOWN): ("_drain", _S.SHUTDOWN_RECEIVED),
+    (_S.SHUTDOWN_RECEIVED, _I.SHUTDOWN): ("_drain", _S.SHUTDOWN_RECEIVED),
+    (_S.SHUTDOWN_RECEIVED, _I.DRAINED): ("_sendShutdownAck", _S.SHUTDOWN_ACK_SENT),
+    (_S.SHUTDOWN_SENT, _I.SHUTDOWN): ("_sendShutdownAck", _S.SHUTDOWN_ACK_SENT),
+    (_S.SHUTDOWN_ACK_SENT, _I.SHUTDOWN): ("_sendShutdownAck", _S.SHUTDOWN_ACK_SENT),
+    (_S.SHUTDOWN_SENT, _I.SHUTDOWN_ACK): ("_complete", _S.CLOSED),
+    (_S.SHUTDOWN_ACK_SENT, _I.SHUTDOWN_ACK): ("_complete", _S.CLOSED),
+    (_S.SHUTDOWN_ACK_SENT, _I.SHUTDOWN_COMPLETE): ("_finish", _S.CLOSED),
     # Clause 8.5.1 E: as if there were no association.
-    (S.COOKIE_WAIT, I.SHUTDOWN_ACK): ("_completeReflected", S.COOKIE_WAIT),
-    (S.COOKIE_ECHOED, I.SHUTDOWN_ACK): ("_completeReflected", S.COOKIE_ECHOED),
+    (_S.COOKIE_WAIT, _I.SHUTDOWN_ACK): ("_completeReflected", _S.COOKIE_WAIT),
+    (_S.COOKIE_ECHOED, _I.SHUTDOWN_ACK): ("_completeReflected", _S.COOKIE_ECHOED),
     # Nothing has been promised to anybody yet.
-    (S.COOKIE_WAIT, I.SHUT): ("_finish", S.CLOSED),
-    (S.COOKIE_ECHOED, I.SHUT): ("_giveUp", S.CLOSED),
+    (_S.COOKIE_WAIT, _I.SHUT): ("_finish", _S.CLOSED),
+    (_S.COOKIE_ECHOED, _I.SHUT): ("_giveUp", _S.CLOSED),
     # Clause 9.1, and the ends of all patience.
-    **{(state, I.ABORT): ("_aborted", S.CLOSED) for state in State if state is not S.CLOSED},
-    **{(state, I.GIVE_UP): ("_giveUp", S.CLOSED) for state in State if state is not S.CLOSED},
+    **{(state, _I.ABORT): ("_aborted", _S.CLOSED) for state in State if state is not _S.CLOSED},
+    **{(state, _I.GIVE_UP): ("_giveUp", _S.CLOSED) for state in State if state is not _S.CLOSED},
 }
