@@ -27,6 +27,7 @@ setup(
         "aioice>=0.13",
         "bencode.py>=4.0",
         "cryptography>=45",
+        "google-crc32c>=1.5",
         "msgspec>=0.19",
         "pylibsrtp>=1.0",
         "pyopenssl>=25.1",

@@ -18,7 +18,10 @@ PACKAGE = ROOT / "e2aegw"
 #: What each room may import beside itself and the standard library.
 ALLOWED = {
     "errors": set[str](),
-    "sansio": {"errors", "OpenSSL", "aioice", "bencodepy", "cryptography", "msgspec", "pylibsrtp"},
+    "sansio": {
+        *("errors", "OpenSSL", "aioice", "bencodepy", "cryptography", "google_crc32c", "msgspec"),
+        "pylibsrtp",
+    },
     "interfaces": {"sansio", "twisted", "zope"},
     "transport": {"errors", "sansio", "interfaces", "twisted", "zope"},
     "adapter": {"errors", "sansio", "interfaces", "twisted", "zope"},
