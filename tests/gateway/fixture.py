@@ -2,6 +2,7 @@
 A gateway on the memory network.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from e2aegw.adapter import relay, rtp, srtp
 from e2aegw.gateway.config import LimitsTable, PolicyTable, SideConfig
 from e2aegw.gateway.service import Gateway, Route
+from e2aegw.interfaces import Address
 from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Side
 from e2aegw.testing import MemoryNetwork
@@ -69,11 +71,26 @@ class GatewayTestCase(SynchronousTestCase):
         self.assertEqual(self.gateway.portsLent, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def record(self, lost: Callable[[Address], bool] = lambda destination: False) -> list[bytes]:
+        """
+        Write down every datagram from now on.
+
+        @param lost: whether what goes to an address is lost.
+        """
+        seen: list[bytes] = []
+
+        def lose(data: bytes, source: Address, destination: Address) -> bool:
+            seen.append(data)
+            return lost(destination)
+
+        self.network.lose = lose
+        return seen
+
     def result(self, deferred: "Deferred[str]") -> str:
         """
         What a deferred has to say.
         """
-        return self.successResultOf(deferred)  # type: ignore[no-any-return]
+        return str(self.successResultOf(deferred))
 
     def happened(self, kind: type[Event]) -> list[Any]:
         """

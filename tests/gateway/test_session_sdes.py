@@ -19,6 +19,7 @@ from tests.gateway.fixture import ACCESS, ACCESS6, CORE, CORE6, GatewayTestCase
 
 CM80, CM32 = "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"
 GCM128, GCM256 = "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"
+NO_TERMS = Terms()
 REQUESTED = ("3ge2ae:requested",)
 
 
@@ -40,7 +41,7 @@ class CallTestCase(GatewayTestCase):
         self.addCleanup(self.phone.close)
         self.session: Session = self.gateway.newSession("call")
 
-    def call(self, terms: Terms = Terms()) -> tuple[str, str]:
+    def call(self, terms: Terms = NO_TERMS) -> tuple[str, str]:
         """
         Offer and answer.
 
@@ -180,12 +181,10 @@ class OriginatingTests(CallTestCase):
         """
         self.call()
         self.assertMedia()
-        held: list[bytes] = []
-        self.network.lose = lambda data, source, destination: bool(held.append(data)) or True
+        held = self.record(lambda destination: True)
         self.ue.sendMedia()
         late = held[0]
-        del self.network.lose
-        self.network.lose = lambda data, source, destination: False
+        self.record()
         self.ue.rekey()
         self.call()
         self.assertMedia()
@@ -221,8 +220,7 @@ class OriginatingTests(CallTestCase):
         A packet passes once.
         """
         self.call()
-        seen: list[bytes] = []
-        self.network.lose = lambda data, source, destination: bool(seen.append(data))
+        seen = self.record()
         self.ue.sendMedia()
         self.network.flush()
         self.ue.sendRaw(seen[0])
@@ -250,10 +248,10 @@ class OriginatingTests(CallTestCase):
         elsewhere finds nothing.
         """
         self.call()
-        seen: list[bytes] = []
-        self.network.lose = lambda data, source, destination: bool(seen.append(data)) or True
-        packets = [self.ue.sendMedia() and seen[-1] for _ in range(2)]
-        self.network.lose = lambda data, source, destination: False
+        packets = self.record(lambda destination: True)
+        self.ue.sendMedia()
+        self.ue.sendMedia()
+        self.record()
         gateway = self.ue.remote
         assert gateway is not None
         heard: list[bytes] = []
@@ -503,7 +501,7 @@ class SeveralSuitesTests(CallTestCase):
     A UE that offers several suites.
     """
 
-    suites = ("F8_128_HMAC_SHA1_80",) and (CM32, CM80, GCM128)
+    suites = (CM32, CM80, GCM128)
 
     def test_R_20_firstSupported(self) -> None:
         """

@@ -119,7 +119,8 @@ class Browser:
         host, port = self.port.address
         return (
             f"m={media} {port} UDP/TLS/RTP/SAVPF {self.formats}\r\nc=IN IP4 {host}\r\n"
-            f"a=rtcp:9 IN IP4 0.0.0.0\r\na=candidate:1 1 udp 2130706431 {host} {port} typ host generation 0\r\n"
+            "a=rtcp:9 IN IP4 0.0.0.0\r\n"
+            f"a=candidate:1 1 udp 2130706431 {host} {port} typ host generation 0\r\n"
             f"a=ice-ufrag:{self.ufrag}\r\na=ice-pwd:{_PASSWORD}\r\na=ice-options:trickle\r\n"
             f"a=fingerprint:sha-256 {self.fingerprint}\r\na=setup:{self.setup}\r\n"
             "a=sendrecv\r\na=msid:stream track\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
