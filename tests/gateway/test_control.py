@@ -661,6 +661,16 @@ class Logging(SynchronousTestCase):
             proxy.offer(str(n), flags=["frobnicate"], gizmo="on")
         self.assertEqual([e["names"] for e in self.warnings()], ["frobnicate, gizmo"])
 
+    def test_manyUnknownFlags(self) -> None:
+        """
+        The memory of what was reported has an end, and then nothing more is.
+        """
+        proxy = Proxy()
+        for n in range(controlModule.MAX_REPORTED + 5):
+            proxy.clock.advance(controlModule.COMPLAINT_PERIOD)
+            proxy.offer(str(n), flags=[f"x{n}"])
+        self.assertEqual(len(self.warnings()), controlModule.MAX_REPORTED)
+
     def test_bounded(self) -> None:
         """
         However often a controller errs, the log grows slowly.
