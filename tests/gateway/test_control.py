@@ -668,7 +668,7 @@ class Logging(SynchronousTestCase):
         proxy = Proxy()
         for n in range(controlModule.MAX_REPORTED + 5):
             proxy.clock.advance(controlModule.COMPLAINT_PERIOD)
-            proxy.offer(str(n), flags=[f"x{n}"])
+            proxy.offer(flags=[f"x{n}"])
         self.assertEqual(len(self.warnings()), controlModule.MAX_REPORTED)
 
     def test_bounded(self) -> None:
