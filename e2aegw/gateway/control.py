@@ -385,15 +385,21 @@ class NGControl(Service):
         return {"sdp": sdp, "result": "ok"}
 
     async def _translateAnswer(self, dialogue: Dialogue, request: Request) -> Fields:
-        # An answer to an offer that the other party has meanwhile overtaken
-        # with one of its own: the session would take it for that one's.
+        key = (request.sdp, request.terms)
         if dialogue.answererSpoke is (request.fromTag == dialogue.fromTag):
+            # An answer to an offer that the other party has meanwhile
+            # overtaken with one of its own: the session would take it for
+            # that one's.  If it is a 200 that was repeated, it is known.
+            known = dialogue.given.get(request.fromTag)
+            if known is not None and known[0] == key:
+                return {"sdp": known[1], "result": "ok"}
             raise UsageError(f"No offer from tag '{readable(request.fromTag, MAX_LABEL)}' is open")
         try:
             sdp = await dialogue.session.answer(request.sdp, request.terms)
         except ResourceError:
             raise ResourceError(NO_PORTS) from None
         dialogue.answered = True
+        dialogue.remember(request.fromTag, key, sdp)
         if not dialogue.answererSpoke:
             dialogue.note(request.toTag)
         dialogue.name(request.toTag, request.label)

@@ -153,6 +153,16 @@ class Framing(SynchronousTestCase):
         session.pending[0].callback("")
         self.assertEqual(proxy.transport.sent, [])
 
+    def test_ourMistake(self) -> None:
+        """
+        If not even an error can be replied, that is logged, and the port goes
+        on.
+        """
+        proxy = Proxy()
+        proxy.control.counters = cast(Any, None)
+        self.assertEqual(proxy.send(b"1 d7:command4:pinge"), [])
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
     def test_fragmentation(self) -> None:
         """
         The socket lets the network fragment replies.

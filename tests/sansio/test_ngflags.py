@@ -239,6 +239,16 @@ class Reading(SynchronousTestCase):
         self.check(flags("webrtc"), **webRTC)
         self.check(read(ICE="remove", flags=["WebRTC"]), **{**webRTC, "ice": ICE.REMOVE})
 
+    def test_osrtpAndBundle(self) -> None:
+        """
+        Accepting is what we do; offering is not done.
+        """
+        self.check(flags("OSRTP-accept", "bundle-accept"))
+        self.check(read(OSRTP=["accept-RFC"], bundle=["reject"]))
+        self.assertEqual(flags("OSRTP-offer-legacy").warnings, ("OSRTP=offer-legacy",))
+        self.assertEqual(read(BUNDLE=["offer", "accept"]).warnings, ("BUNDLE=offer",))
+        self.assertEqual(flags("OSRTP-x", "bundle-y").unknown, ("OSRTP=x", "bundle=y"))
+
     def test_anonymous(self) -> None:
         """
         A certificate for this call alone.
