@@ -12,6 +12,7 @@ from e2aegw.sansio.events import HandshakeFailed, LineRefused, PairNominated, Se
 from e2aegw.sansio.sdp import Side
 from e2aegw.sansio.terms import ICE, Terms
 from e2aegw.testing import Terminal
+from e2aegw.transport.udp import KNOCKS
 from tests.gateway.fixture import CORE, GatewayTestCase
 from tests.gateway.webrtc import Browser
 
@@ -302,9 +303,40 @@ class OriginatingTests(BrowserTestCase):
         sent = self.record()
         self.phone.sendMedia()
         self.network.flush()
-        self.clock.advance(5)
-        # The telephone's own packet is all that was on the way.
-        self.assertEqual(len(sent), 1)
+        self.assertEqual(len(sent), 1)  # the telephone's own packet
+        for _ in range(20):
+            self.clock.advance(1)
+            self.network.flush()
+        self.assertEqual([data for data in sent[1:] if data[0] > 3], [])
+
+    def test_knock(self) -> None:
+        """
+        A browser that does not come by itself is knocked at, a few times, at
+        the candidates that can be reached.
+        """
+        others = (
+            "2 1 udp 1 2001:db8::7 9",
+            "3 1 tcp 1 192.0.2.9 9",
+            "4 1 udp 1 a.local 9",
+            "5 3 udp 1 192.0.2.9 9",
+        )
+        self.call(extra="".join(f"a=candidate:{each} typ host\r\n" for each in others))
+        for _ in range(20):
+            self.clock.advance(1)
+            self.network.flush()
+        self.assertEqual(len(self.browser.responses), len(KNOCKS))
+        self.assertEqual(self.browser.responses[0].attributes["USERNAME"].partition(":")[0], "brow")
+
+    def test_noKnock(self) -> None:
+        """
+        A browser that came is not knocked at.
+        """
+        self.call()
+        self.browser.check(use=False)
+        self.network.flush()
+        self.clock.advance(10)
+        self.network.flush()
+        self.assertEqual(len(self.browser.responses), 1)
 
     def test_R_105_checksAllThroughTheCall(self) -> None:
         """

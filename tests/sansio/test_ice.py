@@ -333,12 +333,35 @@ class GarbageTests(AgentTestCase):
 
     def test_noFingerprint(self) -> None:
         """
-        A request without a fingerprint is dropped (RFC 8445 clause 7.3), even
-        if it is authentic.
+        A request without a fingerprint is answered all the same: its
+        integrity says more than a checksum could.
         """
         request = self.peer.request()
         del request.attributes["FINGERPRINT"]
-        self.dropped(bytes(request), "STUN fingerprint")
+        self.assertEqual(self.receive(bytes(request)).message_class, stun.Class.RESPONSE)
+
+    def test_knock(self) -> None:
+        """
+        A knock is an authentic request to where it was sent; its answer is
+        taken, once, and teaches nothing.
+        """
+        self.agent.knock(1, A)
+        self.assertIsNone(self.agent.nextDatagram())
+        self.agent.setRemote("peer", "p" * 22)
+        self.agent.knock(1, A)
+        datagram = self.agent.nextDatagram()
+        assert datagram is not None
+        data, component, destination = datagram
+        self.assertEqual((component, destination), (1, A))
+        request = stun.parse_message(data)
+        self.assertTrue(request.check_message_integrity(b"p" * 22))
+        self.assertEqual(request.attributes["USERNAME"], f"peer:{self.agent.ufrag}")
+        self.assertNotIn("USE-CANDIDATE", request.attributes)
+        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
+        answer.add_message_integrity(b"p" * 22)
+        self.agent.receive(bytes(answer), 1, A, 0.0)
+        self.assertFalse(self.agent.isValid(1, A))
+        self.dropped(bytes(answer), "STUN response unexpected")
 
     def test_unexpectedResponse(self) -> None:
         """
