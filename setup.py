@@ -25,10 +25,10 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "aioice>=0.13",
-        "bencode.py>=4.0",
+        "bencode.py>=4.1",
         "cryptography>=45",
         "google-crc32c>=1.5",
-        "msgspec>=0.19",
+        "msgspec>=0.22",
         "pylibsrtp>=1.0",
         "pyopenssl>=25.1",
         "service-identity>=24.1",
