@@ -24,7 +24,7 @@ class RelayAdapter(RTPAdapter):
     """
 
     medium = "sealed"
-    passes = frozenset({"crypto", "3ge2ae"})
+    passes = frozenset({"crypto", "3ge2ae", "key-mgmt"})
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """

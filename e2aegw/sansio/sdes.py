@@ -8,6 +8,7 @@ SDP security descriptions (RFC 4568): keys in C{a=crypto} lines.
 
 import base64
 import binascii
+import hmac
 import re
 import secrets
 from collections.abc import Iterable
@@ -17,9 +18,15 @@ from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.srtp import Keys, Profile
 
-#: RFC 4568 clause 9.1: the tag has nine digits at most.
-_TAG = re.compile(r"[0-9]{1,9}\Z")
-_LIFETIME = re.compile(r"(2\^[0-9]{1,2}|[0-9]{1,15})\Z")
+#: RFC 4568 clause 9.1: the tag has nine digits at most.  No number in the
+#: attribute may have leading zeroes (clauses 4.1, 6.1, 6.3).
+_TAG = re.compile(r"(0|[1-9][0-9]{0,8})\Z")
+_LIFETIME = re.compile(r"(2\^(0|[1-9][0-9]?)|[1-9][0-9]{0,14})\Z")
+#: Session parameters that change nothing for us: the replay window that we are
+#: advised to have, the only order that we know, and, with a dash before them,
+#: those that may be ignored (RFC 4568 clauses 6.3.4, 6.3.6 and 6.3.7).  All
+#: others change how packets look, or switch protection off.
+_IGNORED = re.compile(r"(FEC_ORDER=FEC_SRTP|WSH=(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,8})|-[^-].*)\Z")
 #: RFC 3711 clause 9.2: packets under one master key.
 _MAX_LIFETIME = 2**48
 
@@ -56,20 +63,17 @@ class Crypto:
         if method != "inline" or ";" in words[2]:
             raise NegotiationError("the crypto attribute does not have one inline key")
         key, *parts = info.split("|")
-        for part in parts:
-            if ":" in part:
-                # An MKI.  libsrtp could, its binding does not.
-                raise NegotiationError("master key identifiers are not supported")
-            if not _LIFETIME.match(part) or not 0 < _lifetime(part) <= _MAX_LIFETIME:
-                raise NegotiationError("invalid key lifetime")
-        for parameter in words[3:]:
-            name, _, argument = parameter.partition("=")
-            # These do not change how packets look; everything else does, or
-            # switches protection off.
-            if name != "WSH" and (name, argument) not in (("FEC_ORDER", "FEC_SRTP"), ("KDR", "0")):
-                raise NegotiationError("unsupported session parameter")
+        if any(":" in part for part in parts):
+            # An MKI.  libsrtp could, its binding does not.
+            raise NegotiationError("master key identifiers are not supported")
+        if len(parts) > 1 or (parts and not _validLifetime(parts[0])):
+            raise NegotiationError("invalid key lifetime")
+        if not all(_IGNORED.match(parameter) for parameter in words[3:]):
+            raise NegotiationError("unsupported session parameter")
         try:
-            material = base64.b64decode(key, validate=True)
+            # RFC 4568 clause 6.1 discards the padding; some leave it away.
+            bare = key.rstrip("=")
+            material = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
         except (binascii.Error, ValueError):
             raise NegotiationError("the key is not base64") from None
         if len(material) != profile.keyLength + profile.saltLength:
@@ -119,7 +123,7 @@ def match(section: Section, offered: Iterable[Crypto]) -> tuple[Crypto, Crypto]:
     @return: theirs, ours.
 
     @raise NegotiationError: there is not exactly one, or it does not repeat
-        tag and suite of one that was offered.
+        tag and suite of one that was offered, or it repeats the key, too.
     """
     values = section.all("crypto")
     if len(values) != 1:
@@ -127,9 +131,15 @@ def match(section: Section, offered: Iterable[Crypto]) -> tuple[Crypto, Crypto]:
     theirs = Crypto.parse(values[0])
     for ours in offered:
         if (ours.tag, ours.keys.profile) == (theirs.tag, theirs.keys.profile):
+            if hmac.compare_digest(ours.keys.material, theirs.keys.material):
+                # RFC 4568 clause 7.1.2.  Two streams under one key can be read
+                # by whoever sees both.
+                raise NegotiationError("the answer repeats our key")
             return theirs, ours
     raise NegotiationError("the answer accepts a crypto attribute that was not offered")
 
 
-def _lifetime(text: str) -> int:
-    return 2 ** int(text[2:]) if text.startswith("2^") else int(text)
+def _validLifetime(text: str) -> bool:
+    if not _LIFETIME.match(text):
+        return False
+    return (2 ** int(text[2:]) if text.startswith("2^") else int(text)) <= _MAX_LIFETIME

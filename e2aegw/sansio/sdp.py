@@ -9,6 +9,7 @@ understood survives to the letter.
 """
 
 import enum
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -50,6 +51,14 @@ class Line(NamedTuple):
     def __str__(self) -> str:
         return f"a={self.name}" if self.value is None else f"a={self.name}:{self.value}"
 
+    def __repr__(self) -> str:
+        # What a traceback or a log may show.
+        secret = self.name in _SECRET and self.value is not None
+        return f"<a={self.name}:...>" if secret else f"<{self}>"
+
+
+#: The attributes whose values hold keys and passwords.
+_SECRET = frozenset({"crypto", "ice-pwd", "key-mgmt"})
 
 #: The attributes that concern one hop.  Each has exactly one owner, a
 #: transport, an adapter or the session; they never cross the gateway, owned on
@@ -59,6 +68,8 @@ HOP_BY_HOP = frozenset(
         # RFC 4568, TS 24.229 clause 7.5.2: SRTP adapter and session
         "crypto",
         "3ge2ae",
+        # RFC 4567: keys by another way, which nobody here reads
+        "key-mgmt",
         # RFC 8122, RFC 8842, RFC 4145: DTLS and stream transports
         "fingerprint",
         "setup",
@@ -89,6 +100,15 @@ HOP_BY_HOP = frozenset(
         "acfg",
         "csup",
         "creq",
+        # RFC 6947, RFC 7006, TS 29.079: other addresses, which go round us
+        "altc",
+        "ccap",
+        "visited-realm",
+        "secondary-realm",
+        # RFC 4570: the addresses of one hop
+        "source-filter",
+        # RFC 8827: an assertion about the fingerprint
+        "identity",
         # RFC 8864, RFC 8841: data channels
         "dcmap",
         "dcsa",
@@ -104,10 +124,22 @@ _INHERITED = frozenset(
     {"fingerprint", "setup", "connection", "tls-id", "ice-ufrag", "ice-pwd", "ice-options", "ice-lite"}
 )
 
+#: RFC 8866 clause 6.7.  A section has one of these, or the session's.
+_DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
+
+#: RFC 8866 clause 5: who meets another letter must not go on.
+_LETTERS = frozenset("vosiuepcbtrzkam")
+#: The lines that come before C{c=}.
+_EARLY = frozenset("iuep")
+#: Ports and numbers of ports.  Python refuses to read thousands of digits.
+_NUMBER = re.compile(r"[0-9]{1,5}\Z")
+
 
 def _parseLine(value: str) -> Line:
     name, colon, rest = value.partition(":")
-    return Line(name, rest if colon else None)
+    # A name with a blank behind it is the same name to a lenient reader, so it
+    # must be the same to us.
+    return Line(name.strip(), rest if colon else None)
 
 
 class Section:
@@ -122,7 +154,7 @@ class Section:
     @ivar formats: payload types or other formats.
     @ivar address: the host to send to, from the nearest C{c=} line, or
         L{None}.
-    @ivar others: C{i=}, C{b=} and C{k=} lines, whole.
+    @ivar others: C{i=} and C{b=} lines, whole.
     @ivar lines: the attributes, those inherited from the session included.
     """
 
@@ -202,7 +234,7 @@ class Section:
         C{"sendrecv"}, C{"sendonly"}, C{"recvonly"} or C{"inactive"}.
         """
         for line in self.lines:
-            if line.name in ("sendrecv", "sendonly", "recvonly", "inactive"):
+            if line.name in _DIRECTIONS:
                 return line.name
         return "sendrecv"
 
@@ -215,7 +247,7 @@ class Description:
     @ivar name: the C{s=} line's value.
     @ivar address: the session-level C{c=} line's host, or L{None}.
     @ivar others: session-level lines other than those above, C{v=}, C{c=} and
-        attributes, whole and in order (C{i= u= e= p= b= t= r= z= k=}).
+        attributes, whole and in order (C{i= u= e= p= b= t= r= z=}).
     @ivar lines: session-level attributes, as received.
     @ivar sections: the media sections.
     """
@@ -269,7 +301,11 @@ class Description:
         """
         if len(text) > MAX_DESCRIPTION:
             raise NegotiationError("the description is too long")
-        raw = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+        text = text.replace("\r\n", "\n").rstrip("\n")
+        if "\r" in text or "\0" in text:
+            # Others may see the end of a line there, and a line behind it.
+            raise NegotiationError("the description has a control character in a line")
+        raw = text.split("\n")
         if len(raw) > MAX_LINES:
             raise NegotiationError("the description has too many lines")
         if raw[0] != "v=0":
@@ -291,8 +327,10 @@ class Description:
                     self.address = host
                 elif section.address is None:
                     section.address = host
-            elif len(kind) != 2 or kind[1] != "=" or not kind[0].isalpha():
-                raise NegotiationError("a line of the description is not of the form x=value")
+            elif kind[1:] != "=" or kind[0] not in _LETTERS:
+                raise NegotiationError("a line of the description is not of a type that there is")
+            elif kind == "k=":
+                pass  # RFC 8866 clause 5.12: obsolete, to be discarded.  It holds a key.
             elif section is not None:
                 section.others.append(line)
             elif kind == "o=":
@@ -303,26 +341,40 @@ class Description:
                 self.others.append(line)
         if len(self.origin.split()) != 6:
             raise NegotiationError("the o= line does not have six fields")
+        self._inherit()
+        bundled = {mid for group in self.bundles() for mid in group}
+        for section in self.sections:
+            if section.has("bundle-only") and section.get("mid") not in bundled:
+                # RFC 9143 clause 6: to be discarded.
+                section.lines = [line for line in section.lines if line.name != "bundle-only"]
+        return self
+
+    def _inherit(self) -> None:
+        """
+        Give to the sections what holds for all that have none of their own.
+        """
         inherited = [line for line in self.lines if line.name in _INHERITED]
+        if len(inherited) * len(self.sections) > MAX_LINES:
+            raise NegotiationError("the description has too many lines")
+        directions = [line for line in self.lines if line.name in _DIRECTIONS][:1]
         for section in self.sections:
             if section.address is None:
                 section.address = self.address
-            if inherited:
-                own = {line.name for line in section.lines}
-                section.lines += [line for line in inherited if line.name not in own]
-        return self
+            own = {line.name for line in section.lines}
+            section.lines += [line for line in inherited if line.name not in own]
+            if own.isdisjoint(_DIRECTIONS):
+                section.lines += directions
 
     def serialize(self) -> str:
         """
         The text, with CRLF after each line.
         """
         out = ["v=0", "o=" + self.origin, "s=" + self.name]
-        # RFC 8866 clause 5: i= u= e= p= come before c=, and b= t= r= z= k= after it.
-        early = [line for line in self.others if line[0] in "iuep"]
-        out += early
+        # RFC 8866 clause 5: i= u= e= p= come before c=, and b= t= r= z= after it.
+        out += [line for line in self.others if line[0] in _EARLY]
         if self.address is not None:
             out.append(_connection(self.address))
-        out += [line for line in self.others if line not in early]
+        out += [line for line in self.others if line[0] not in _EARLY]
         out += map(str, self.lines)
         for section in self.sections:
             count = "" if section.ports == 1 else f"/{section.ports}"
@@ -361,8 +413,8 @@ def _parseMedia(value: str) -> Section:
         raise NegotiationError("an m= line has fewer than four fields")
     media, port, proto, *formats = words
     number, slash, count = port.partition("/")
-    if not (number.isascii() and number.isdigit() and int(number) < 65536):
+    if not _NUMBER.match(number) or int(number) > 65535:
         raise NegotiationError("the port of an m= line is not a number below 65536")
-    if slash and not (count.isascii() and count.isdigit() and 0 < int(count) < 65536):
+    if slash and (not _NUMBER.match(count) or not 0 < int(count) < 65536):
         raise NegotiationError("the number of ports of an m= line is not a number")
     return Section(media, int(number), proto, formats, ports=int(count) if slash else 1)
