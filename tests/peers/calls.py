@@ -97,7 +97,10 @@ class CallTests(SynchronousTestCase):
         What helps to understand why there is no media.
         """
         calls = [self.ng.command("query", call_id=name) for name in self.ng.command("list")["calls"]]
-        return f"{self.phone.state()} {self.phone.log()} {self.phone.statistics()} {calls}"
+        return (
+            f"{self.phone.state()} {self.phone.log()} {self.phone.statistics()} {calls}"
+            f"\n{self.baresip.output()[-2000:]}\n{self.kamailio.output()[-2000:]}"
+        )
 
     def converse(self, tone: int, since: int = 0) -> Statistics:
         """
