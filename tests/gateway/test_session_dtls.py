@@ -314,15 +314,10 @@ class OriginatingTests(BrowserTestCase):
         A browser that does not come by itself is knocked at, a few times, at
         the candidates that can be reached.
         """
-        others = (
-            "2 1 udp 1 2001:db8::7 9",
-            "3 1 tcp 1 192.0.2.9 9",
-            "4 1 udp 1 a.local 9",
-            "5 3 udp 1 192.0.2.9 9",
-        )
-        self.call(extra="".join(f"a=candidate:{each} typ host\r\n" for each in others))
-        for _ in range(20):
-            self.clock.advance(1)
+        others = ("1 udp 1 2001:db8::7", "1 tcp 1 192.0.2.9", "1 udp 1 a.local", "3 udp 1 192.0.2.9")
+        self.call(extra="".join(f"a=candidate:7 {each} 9 typ host\r\n" for each in others))
+        for _ in range(100):
+            self.clock.advance(0.1)
             self.network.flush()
         self.assertEqual(len(self.browser.responses), len(KNOCKS))
         self.assertEqual(self.browser.responses[0].attributes["USERNAME"].partition(":")[0], "brow")
