@@ -128,7 +128,8 @@ class ArrowTests(SynchronousTestCase):
             ".".join(path.relative_to(ROOT).with_suffix("").parts)
             for path in (PACKAGE / "sansio").rglob("*.py")
         ]
-        program = f"import sys, {', '.join(modules)}; print(*{{'twisted', 'zope.interface'}} & sys.modules.keys())"
+        loaded = "print(*{'twisted', 'zope.interface'} & sys.modules.keys())"
+        program = f"import sys, {', '.join(modules)}; {loaded}"
         result = subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
         )
