@@ -399,6 +399,11 @@ class Session:
         nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
             section, near.side, far.side, decision
         )
+        # Adapters first: they hold nothing yet, should what follows fail.
+        nearAdapter, farAdapter = (
+            nearFactory.buildAdapter(section.proto),
+            farFactory.buildAdapter(decision.proto),
+        )
         version = None if section.address is None else (6 if family(section.address) == "IP6" else 4)
         mid = section.get("mid")
         nearTerms = replace(terms, addressFamily=None)
@@ -411,10 +416,6 @@ class Session:
         except GatewayError:
             nearTransport.loseConnection()
             raise
-        nearAdapter, farAdapter = (
-            nearFactory.buildAdapter(section.proto),
-            farFactory.buildAdapter(decision.proto),
-        )
         nearLine, farLine = stream.places[who], stream.places[1 - who]
         farProtection = _protectionOf(decision.proto)
         legs = [

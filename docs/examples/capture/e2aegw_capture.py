@@ -57,8 +57,10 @@ class CaptureFile:
         """
         Add a packet.
 
-        @return: whether there was room.
+        @return: whether there was room, in a file that is still open.
         """
+        if self._stream.closed:
+            return False
         datagram = _datagram(packet, source, destination)
         if self._written + _RECORD.size + len(datagram) > self._limit:
             return False
