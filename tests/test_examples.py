@@ -17,7 +17,9 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReadDescriptor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
 
 from tests.peers.media import ready
 from tests.peers.ng import NG
@@ -299,6 +301,7 @@ class EmbedTests(TestCase):
         arrived: Deferred[bytes] = Deferred()
         sock.setblocking(False)
 
+        @implementer(IReadDescriptor)
         class Reader:
             def fileno(self) -> int:
                 return sock.fileno()
@@ -307,7 +310,7 @@ class EmbedTests(TestCase):
                 return "test"
 
             def doRead(self) -> None:
-                reactor.removeReader(self)  # type: ignore[attr-defined]
+                reactor.removeReader(self)  # type: ignore[attr-defined,arg-type]
                 arrived.callback(sock.recv(2048))
 
             def connectionLost(self, reason: object) -> None:
@@ -315,5 +318,5 @@ class EmbedTests(TestCase):
                 See C{IReadDescriptor}.
                 """
 
-        reactor.addReader(Reader())  # type: ignore[attr-defined]
+        reactor.addReader(Reader())  # type: ignore[attr-defined,arg-type]
         return arrived

@@ -140,7 +140,7 @@ class Pipeline:
         self.closed = True
         for leg in self.legs:
             leg.transport.loseConnection()
-            leg.adapter.connectionLost(_ENDED)
+            leg.adapter.connectionLost(ENDED)
             leg.adapter.peer = None
 
     def _notifier(self, leg: Leg) -> Callable[[Event], None]:
@@ -154,4 +154,5 @@ class Pipeline:
         return notify
 
 
-_ENDED = Failure(ConnectionDone())
+#: Why an adapter's connection is lost when its leg ends.
+ENDED = Failure(ConnectionDone())

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import GatewayError, NegotiationError, ResourceError, UsageError
-from e2aegw.gateway.pipeline import Leg, Pipeline
+from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import reportMedia
 from e2aegw.interfaces import Apply, IDatapath, ISession
 from e2aegw.sansio import compose
@@ -399,22 +399,23 @@ class Session:
         nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
             section, near.side, far.side, decision
         )
-        # Adapters first: they hold nothing yet, should what follows fail.
-        nearAdapter, farAdapter = (
-            nearFactory.buildAdapter(section.proto),
-            farFactory.buildAdapter(decision.proto),
-        )
+        nearAdapter = nearFactory.buildAdapter(section.proto)
+        farAdapter = farFactory.buildAdapter(decision.proto)
         version = None if section.address is None else (6 if family(section.address) == "IP6" else 4)
         mid = section.get("mid")
         nearTerms = replace(terms, addressFamily=None)
-        if mid is not None and mid in bundled:
-            nearTransport = self._share(near, mid, nearKind, version, nearTerms)
-        else:
-            nearTransport = self._workshop.transport(nearKind, near.side, version, nearTerms)
+        nearTransport = None
         try:
+            if mid is not None and mid in bundled:
+                nearTransport = self._share(near, mid, nearKind, version, nearTerms)
+            else:
+                nearTransport = self._workshop.transport(nearKind, near.side, version, nearTerms)
             farTransport = self._workshop.transport(farKind, far.side, terms.addressFamily, terms)
         except GatewayError:
-            nearTransport.loseConnection()
+            for adapter in (nearAdapter, farAdapter):
+                adapter.connectionLost(ENDED)
+            if nearTransport is not None:
+                nearTransport.loseConnection()
             raise
         nearLine, farLine = stream.places[who], stream.places[1 - who]
         farProtection = _protectionOf(decision.proto)
