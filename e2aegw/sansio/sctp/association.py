@@ -335,13 +335,13 @@ class Association:
         if self.state is not State.CLOSED:
             if first == c.SHUTDOWN_ACK and self.state in _OPENING:
                 return True
-            reflected = data[13] & c.REFLECTED and first in (c.ABORT, c.SHUTDOWN_COMPLETE)
-            if tag != (self._remoteTag if reflected else self._localTag) or not tag:
+            if first not in (c.ABORT, c.SHUTDOWN_COMPLETE):
                 raise RemoteError("SCTP tag")
+            self._checkReflected(data[13], tag)
             return True
         self.dropped += 1
         if first == c.SHUTDOWN_ACK:
-            self._reply(tag, c.chunk(c.SHUTDOWN_COMPLETE, c.REFLECTED))
+            self._completeReflected(tag)
         elif not c.kinds(data) & {c.ABORT, c.SHUTDOWN_COMPLETE, c.COOKIE_ACK, c.ERROR}:
             self._reply(tag, c.chunk(c.ABORT, c.REFLECTED))
         return False
@@ -450,7 +450,15 @@ class Association:
         self._errors = 0
         self._outbound.roundTrip.measured(seconds)
 
+    def _checkReflected(self, flags: int, tag: int) -> None:
+        """
+        RFC 9260 clause 8.5.1 B and C: the T bit says whose tag it is.
+        """
+        if tag != (self._remoteTag if flags & c.REFLECTED else self._localTag):
+            raise RemoteError("SCTP tag")
+
     def _receiveAbort(self, flags: int, body: bytes, tag: int) -> None:
+        self._checkReflected(flags, tag)
         reason = "aborted by the other side"
         for cause in c.parseCauses(body)[:1]:
             words = cause.value[:_MAX_REASON].decode("ascii", "replace") if cause.code > 11 else ""
@@ -474,19 +482,16 @@ class Association:
         self._move(Input.SHUTDOWN_ACK, tag)
 
     def _receiveShutdownComplete(self, flags: int, body: bytes, tag: int) -> None:
+        self._checkReflected(flags, tag)
         self._move(Input.SHUTDOWN_COMPLETE)
 
     def _receiveReconfig(self, flags: int, body: bytes, tag: int) -> None:
-        if self._transfer is None:
-            self.dropped += 1
-            return
-        self._transfer.streams.receive(body, self._now)
+        if self._transfer is not None:
+            self._transfer.streams.receive(body, self._now)
 
     def _receiveForward(self, flags: int, body: bytes, tag: int) -> None:
-        if not self._receiving or self._transfer is None:
-            self.dropped += 1
-            return
-        self._transfer.receiveForward(body)
+        if self._receiving and self._transfer is not None:
+            self._transfer.receiveForward(body)
 
     # The moves.
 
@@ -535,7 +540,7 @@ class Association:
         self._remoteTag = init.tag
         self._greeting = c.chunk(c.COOKIE_ECHO, 0, init.cookie)
         if init.unrecognized:
-            cause = Cause(c.UNRECOGNIZED_PARAMETERS, b"".join(init.unrecognized))
+            cause = Cause(c.UNRECOGNIZED_PARAMETERS, c.join(init.unrecognized))
             self._greeting += c.causesChunk(c.ERROR, 0, [cause])
         self._repeatOpening(init.tag)
 
@@ -710,7 +715,7 @@ class Association:
         """
         heartbeat = self._heartbeat
         heartbeat.rest(self._now, self._outbound.roundTrip.rto)
-        if heartbeat.isDue(self._now) and self._sending:
+        if heartbeat.isDue(self._now) and self._sending and self._outbound.isIdle():
             if heartbeat.isUnanswered():
                 self._count()
             if not self._finished:

@@ -81,6 +81,9 @@ _EDMID_DTLS: Final = 1
 
 #: Most parameters that are read in one chunk.  INIT has fewer than ten.
 MAX_PARAMETERS: Final = 64
+#: Most bytes of unknown parameters that are reported to their writer; they go
+#: into a packet with others.
+MAX_REPORTED: Final = 512
 #: Most gap blocks that are written in one SACK: all that fit beside it in the
 #: smallest packet that is ever configured (576 bytes of IPv4).
 MAX_GAPS_SENT: Final = 100
@@ -294,7 +297,7 @@ def parseSack(body: bytes) -> Sack:
 
 def _parameter(kind: int, value: bytes) -> bytes:
     """
-    Write a parameter or an error cause and its padding, RFC 9260 clause
+    Write a parameter or an error cause, without its padding, RFC 9260 clause
     3.2.1::
 
         +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
@@ -303,7 +306,15 @@ def _parameter(kind: int, value: bytes) -> bytes:
         |                        Parameter Value                        |
         +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
     """
-    return _PARAMETER.pack(kind, len(value) + 4) + value + _PADDING[len(value) & 3]
+    return _PARAMETER.pack(kind, len(value) + 4) + value
+
+
+def join(parts: Sequence[bytes]) -> bytes:
+    """
+    Put parameters one after another, and padding between them.  That of the
+    last one does not count in the length of the chunk (RFC 9260 clause 3.2).
+    """
+    return b"".join([part + _PADDING[len(part) & 3] for part in parts[:-1]]) + b"".join(parts[-1:])
 
 
 def _parameters(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -380,7 +391,7 @@ class Init:
         if self.extensions:
             body.append(_parameter(_EXTENSIONS, bytes(sorted(self.extensions))))
         body += [_parameter(_UNRECOGNIZED, parameter) for parameter in self.unrecognized]
-        return chunk(kind, 0, b"".join(body))
+        return chunk(kind, 0, join(body))
 
     @classmethod
     def parse(cls, body: bytes) -> "Init":
@@ -395,7 +406,8 @@ class Init:
         extensions: frozenset[int] = frozenset()
         forwardTSN = zeroChecksum = reported = False
         cookie = b""
-        unrecognized = []
+        unrecognized: list[bytes] = []
+        room = MAX_REPORTED
         for kind, value in _parameters(body, 16):
             if kind == _STATE_COOKIE:
                 cookie = value
@@ -409,8 +421,9 @@ class Init:
                 reported = True
             elif kind not in _IDLE_PARAMETERS:
                 # RFC 9260 clause 3.2.1: the two high bits, as for chunks.
-                if kind & 0x4000:
+                if kind & 0x4000 and len(value) + 4 <= room:
                     unrecognized.append(_parameter(kind, value))
+                    room -= len(value) + 4
                 if not kind & 0x8000:
                     break
         return cls(
@@ -460,7 +473,7 @@ def causesChunk(kind: int, flags: int, causes: Iterable[Cause]) -> bytes:
     """
     Write an ERROR or ABORT chunk.
     """
-    return chunk(kind, flags, b"".join(_parameter(cause.code, cause.value) for cause in causes))
+    return chunk(kind, flags, join([_parameter(cause.code, cause.value) for cause in causes]))
 
 
 def parseCauses(body: bytes) -> list[Cause]:
@@ -622,7 +635,7 @@ def reconfigChunk(parts: Iterable[Reconfiguration]) -> bytes:
                 body.append(_parameter(kind, struct.pack("!IHH", number, more, 0)))
             case Response(number, result):
                 body.append(_parameter(_RESPONSE, struct.pack("!II", number, result)))
-    return chunk(RE_CONFIG, 0, b"".join(body))
+    return chunk(RE_CONFIG, 0, join(body))
 
 
 def parseReconfig(body: bytes) -> list[Reconfiguration]:

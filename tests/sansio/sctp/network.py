@@ -3,13 +3,18 @@ Two associations and a bad network between them, on a clock of their own.
 """
 
 import heapq
+import math
+import struct
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from random import Random
 
+from e2aegw.errors import RemoteError
+from e2aegw.sansio.sctp import chunks as c
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import MessageReceived, SCTPEvent
 from e2aegw.sansio.sctp.settings import Settings
+from e2aegw.sansio.sctp.states import State
 
 #: No test needs more steps than this.
 MAX_STEPS = 2_000_000
@@ -31,6 +36,17 @@ def chunksOf(packet: bytes) -> Iterator[tuple[int, int, bytes]]:
         length = int.from_bytes(packet[offset + 2 : offset + 4], "big")
         yield packet[offset], packet[offset + 1], packet[offset + 4 : offset + length]
         offset += length + (-length & 3)
+
+
+def forge(end: "End", *chunks: bytes, tag: int | None = None) -> bytes:
+    """
+    A packet for an end that its other end never sent.
+
+    @param tag: the verification tag; by default it is right.
+    """
+    association = end.association
+    right = association._localTag if tag is None else tag
+    return c.packet(struct.pack("!HHI", 5000, 5000, right), chunks)
 
 
 class End:
@@ -80,6 +96,19 @@ class End:
             if self.network.keep:
                 self.sent.append(packet)
             self.network.carry(self, packet)
+
+    def give(self, *chunks: bytes, tag: int | None = None) -> list[bytes]:
+        """
+        Give the association a packet that was forged.
+
+        @return: what it answers.
+        """
+        count = len(self.sent)
+        try:
+            self.association.receive(forge(self, *chunks, tag=tag), self.network.now)
+        finally:
+            self.pump()
+        return self.sent[count:]
 
     def take(self, kind: type[SCTPEvent]) -> list[SCTPEvent]:
         """
@@ -149,27 +178,31 @@ class Network:
             at = sentAt + self.delay + self.random.random() * self.jitter
             heapq.heappush(self._queue, (at, self._count, source.other, packet))
 
-    def progress(self) -> bool:
+    def progress(self, end: float = math.inf) -> bool:
         """
         Go on to the next thing that happens.
 
-        @return: whether there was one.
+        @return: whether there was one before the end.
         """
-        times = [at for end in (self.left, self.right) if (at := end.association.nextTimeout()) is not None]
-        if self._queue and self._queue[0][0] <= min(times, default=self._queue[0][0]):
-            at, _, end, packet = heapq.heappop(self._queue)
-            self.now = max(self.now, at)
-            end.association.receive(packet, self.now)
-            end.pump()
-            return True
-        if not times:
+        ends = (self.left, self.right)
+        times = [at for side in ends if (at := side.association.nextTimeout()) is not None]
+        times += [self._queue[0][0]] if self._queue else []
+        if not times or min(times) > end:
             return False
         self.now = max(self.now, min(times))
-        for end in (self.left, self.right):
-            at2 = end.association.nextTimeout()
-            if at2 is not None and at2 <= self.now:
-                end.association.timeout(self.now)
-                end.pump()
+        if self._queue and self._queue[0][0] <= self.now:
+            _, _, side, packet = heapq.heappop(self._queue)
+            try:
+                side.association.receive(packet, self.now)
+            except RemoteError as error:
+                self.counts[error.reason] += 1
+            side.pump()
+            return True
+        for side in ends:
+            due = side.association.nextTimeout()
+            if due is not None and due <= self.now:
+                side.association.timeout(self.now)
+                side.pump()
         return True
 
     def run(self, until: Callable[[], bool], seconds: float = 3600) -> bool:
@@ -182,7 +215,7 @@ class Network:
         for _ in range(MAX_STEPS):
             if until():
                 return True
-            if self.now > end or not self.progress():
+            if not self.progress(end):
                 break
         return until()
 
@@ -191,7 +224,7 @@ class Network:
         Let time pass.
         """
         end = self.now + seconds
-        self.run(lambda: self.now >= end, seconds)
+        self.run(lambda: False, seconds)
         self.now = max(self.now, end)
 
     def connect(self, *, both: bool = False) -> None:
@@ -210,3 +243,37 @@ class Network:
                 and self.right.association.state.name == established
             )
         )
+
+
+def inState(state: State) -> End:
+    """
+    One end of an association in some state, with a dead network around it.
+    """
+    network = Network()
+    left, right = network.left, network.right
+    if state is State.CLOSED:
+        return left
+    if state in (State.COOKIE_WAIT, State.COOKIE_ECHOED):
+        last = c.INIT if state is State.COOKIE_WAIT else c.COOKIE_ECHO
+        network.lose = lambda packet: chunkTypes(packet)[0] == last
+        left.association.associate(network.now)
+        left.pump()
+        network.rest(0.1)
+        network.lose = lambda packet: True
+        return left
+    network.connect()
+    if state in (State.SHUTDOWN_PENDING, State.SHUTDOWN_RECEIVED):
+        network.lose = lambda packet: bool({c.I_DATA, c.SACK} & set(chunkTypes(packet)))
+        left.send(1, b"never")
+    if state in (State.SHUTDOWN_PENDING, State.SHUTDOWN_SENT):
+        network.lose = lambda packet: True
+        left.association.shutdown(network.now)
+        left.pump()
+    elif state in (State.SHUTDOWN_RECEIVED, State.SHUTDOWN_ACK_SENT):
+        right.association.shutdown(network.now)
+        right.pump()
+        if state is State.SHUTDOWN_ACK_SENT:
+            network.lose = lambda packet: c.SHUTDOWN_ACK in chunkTypes(packet)
+        network.run(lambda: left.association.state is state, 0.1)
+    network.lose = lambda packet: True
+    return left
