@@ -348,7 +348,7 @@ class Session:
         if section.rejected:
             return None
         try:
-            decision = decide(section, far.side, terms)
+            decision = decide(section, near.side, far.side, terms)
             pipeline = stream.pipeline
             if pipeline is not None and not self._serves(pipeline, stream, section, decision, terms, who):
                 self._drop(stream)

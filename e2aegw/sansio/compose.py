@@ -14,9 +14,9 @@ _FEEDBACK = frozenset({"rtcp-fb", "rtcp-rsize"})
 _FEEDBACK_EXTENSIONS = ("transport-wide-cc", "abs-send-time")
 #: What is WebRTC's own and stops at the edge (TS 23.228 clause U.1.1).
 _WEBRTC = frozenset({"msid", "msid-semantic", "extmap-allow-mixed", "rid", "simulcast", "ssrc-group"})
-#: The header extension that means something on one hop only (RFC 9143 clause
-#: 15).
-_MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"
+#: The header extensions that mean something on one hop only: the section's
+#: name (RFC 9143 clause 15), and what SRTP does to the others (RFC 6904).
+_HOP_EXTENSIONS = ("urn:ietf:params:rtp-hdrext:sdes:mid", "urn:ietf:params:rtp-hdrext:encrypt")
 
 
 def crosses(line: Line, *, feedback: bool, fromWebRTC: bool, passes: Set[str] = frozenset()) -> bool:
@@ -33,7 +33,7 @@ def crosses(line: Line, *, feedback: bool, fromWebRTC: bool, passes: Set[str] = 
     if not feedback and name in _FEEDBACK:
         return False
     if name == "extmap" and value is not None:
-        if _MID_EXTENSION in value:
+        if any(each in value for each in _HOP_EXTENSIONS):
             return False
         if not feedback and any(each in value for each in _FEEDBACK_EXTENSIONS):
             return False
@@ -103,7 +103,9 @@ def description(
     if "username" in terms.replace:
         user = "-"
     origin = f"{user} {number} {theirVersion if version is None else version} IN {family(address)} {address}"
-    lines = [line for line in near.lines if crosses(line, feedback=True, fromWebRTC=fromWebRTC)]
+    # RFC 8285 clause 5: a header extension may stand up here for all sections.
+    feedback = any(each.proto.upper().endswith("F") for each in sections)
+    lines = [line for line in near.lines if crosses(line, feedback=feedback, fromWebRTC=fromWebRTC)]
     if lite:
         lines.insert(0, Line("ice-lite"))
     if bundle:

@@ -87,39 +87,44 @@ def inferSides(description: Description, terms: Terms) -> tuple[Side, Side]:
     return near, near.other
 
 
-def decide(section: Section, far: Side, terms: Terms) -> Decision:
+def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
     """
     What to do with a section of an offer.
 
+    @param near: the side of the party that made the offer.
     @param far: the side of the party that the offer goes to.
 
     @raise NegotiationError: the section must be rejected, because its party
         asked for a protection that nobody agreed on, and must never get clear
         media instead.
     """
-    near = protection(section)
-    if near is None:
+    given = protection(section)
+    if given is None:
         return Decision(False, section.proto)
     asked = (terms.transportProtocol or "").upper()
     if asked not in RTP_PROTOS:
         asked = ""
     agreed = terms.e2ae if terms.e2ae is not None else frozenset()
-    wantsEdge = requested(section)
-    if wantsEdge and near is Protection.NONE:
+    # Only a UE can ask.  What the core says of its own edges is not for us, and
+    # must not take protection away from a UE over here.
+    wantsEdge = near is Side.ACCESS and requested(section)
+    if wantsEdge and given is Protection.NONE:
         raise NegotiationError("protection was requested for a section without keys")
-    if wantsEdge and near is Protection.SDES and terms.e2ae is not None and "sdes-srtp" not in agreed:
+    if wantsEdge and given is Protection.SDES and terms.e2ae is not None and "sdes-srtp" not in agreed:
         raise NegotiationError("protection was requested that was not agreed on at registration")
+    endToEnd = given is Protection.SDES and not wantsEdge and asked in ("", *SDES_PROTOS)
     applied = False
     if far is Side.ACCESS and not wantsEdge and terms.e2ae:
         if "webrtc" in agreed:
+            endToEnd = False
             asked = asked if asked in DTLS_PROTOS else "UDP/TLS/RTP/SAVPF"
-        elif "sdes-srtp" in agreed and near is not Protection.SDES:
+        elif "sdes-srtp" in agreed and not endToEnd:
             asked = asked if asked in SDES_PROTOS else "RTP/SAVP"
             applied = True
-    if near is Protection.SDES and not wantsEdge and asked in ("", *SDES_PROTOS):
+    if endToEnd:
         return Decision(True, section.proto)
     if not asked:
         asked = section.proto.upper()
-        if near is Protection.SDES or (near is Protection.DTLS and far is Side.CORE):
+        if given is Protection.SDES or (given is Protection.DTLS and far is Side.CORE):
             asked = "RTP/AVP"
     return Decision(False, asked, applied)

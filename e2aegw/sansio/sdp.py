@@ -68,6 +68,8 @@ HOP_BY_HOP = frozenset(
         # RFC 4568, TS 24.229 clause 7.5.2: SRTP adapter and session
         "crypto",
         "3ge2ae",
+        # RFC 9335: how SRTP treats header extensions
+        "cryptex",
         # RFC 4567: keys by another way, which nobody here reads
         "key-mgmt",
         # RFC 8122, RFC 8842, RFC 4145: DTLS and stream transports

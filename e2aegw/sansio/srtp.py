@@ -52,7 +52,7 @@ class Profile(enum.Enum):
     """
     A protection profile.  Members are in the order of preference.
 
-    @ivar value: the name in SDES (RFC 4568 clause 6.2, RFC 7714 clause 14.2).
+    @ivar value: the name in SDES (RFC 4568 clause 6.2, RFC 7714 clause 14.1).
     @ivar dtls: OpenSSL's name of the DTLS-SRTP profile (RFC 5764 clause
         4.1.2).
     @ivar keyLength, saltLength: in octets.
@@ -115,7 +115,7 @@ class Context:
     @ivar sources: the SSRCs seen, each authenticated if inbound.
     """
 
-    __slots__ = ("_owner", "_policy", "profile", "session", "sources")
+    __slots__ = ("_owner", "profile", "session", "sources")
 
     def __init__(self, keys: Keys, *, inbound: bool) -> None:
         policy = Policy(
