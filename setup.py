@@ -68,6 +68,6 @@ setup(
     # live in "." gets a .pth file instead.
     package_dir={"": "."},
     packages=[*find_packages(include=["e2aegw", "e2aegw.*"]), "twisted.plugins"],
-    package_data={"e2aegw": ["py.typed"], "e2aegw.demo": ["*.html", "*.css", "*.js"]},
+    package_data={"e2aegw": ["py.typed"], "e2aegw.demo": ["*.html", "*.css", "*.js", "*.svg"]},
     zip_safe=False,
 )
