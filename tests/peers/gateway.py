@@ -17,11 +17,11 @@ PORTS = 400
 
 _CONFIG = """\
 [side.access]
-address = ["127.0.0.1"]
+address = ["127.0.0.1", "::1"]
 ports = "{access.start}-{accessLast}"
 
 [side.core]
-address = ["127.0.0.1"]
+address = ["127.0.0.1", "::1"]
 ports = "{core.start}-{coreLast}"
 
 [control]
