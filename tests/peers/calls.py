@@ -66,7 +66,9 @@ class CallTests(SynchronousTestCase):
         self.addCleanup(self.media.end)
         self.ng = NG(self.media.ngPort)
         self.addCleanup(self.ng.close)
-        self.kamailio = Kamailio(self.directory, self.media.ngPort, self.toBrowser, self.toTelephone)
+        self.kamailio = Kamailio(
+            self.directory, kamailio.node(self.media.ngPort), self.toBrowser, self.toTelephone
+        )
         self.addCleanup(self.kamailio.end)
         self.baresip = Baresip(self.directory, self.kamailio.domain, "bob")
         self.addCleanup(self.baresip.end)

@@ -17,11 +17,11 @@ PORTS = 400
 
 _CONFIG = """\
 [side.access]
-address = ["127.0.0.1"]
+address = ["127.0.0.1", "::1"]
 ports = "{access.start}-{accessLast}"
 
 [side.core]
-address = ["127.0.0.1"]
+address = ["127.0.0.1", "::1"]
 ports = "{core.start}-{coreLast}"
 
 [control]
@@ -57,21 +57,22 @@ class Gateway:
     """
     A running gateway.
 
-    @cvar count: how many media ports each side gets.
-    @cvar more: what else is in its configuration.
     @ivar ngPort: where it takes ng messages, on 127.0.0.1.
     @ivar access: the access side's media ports.
     @ivar core: the core side's.
     """
 
-    count = PORTS
-    more = ""
-
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, more: str = "", count: int = PORTS) -> None:
+        """
+        @param directory: where its files go.
+        @param more: what else is in its configuration.
+        @param count: how many media ports each side gets.
+        """
+        directory.mkdir(exist_ok=True)
         self.ngPort = freePort()
-        first = freeRange(2 * self.count)
-        self.access = range(first, first + self.count)
-        self.core = range(first + self.count, first + 2 * self.count)
+        first = freeRange(2 * count)
+        self.access = range(first, first + count)
+        self.core = range(first + count, first + 2 * count)
         config = directory / "gateway.toml"
         config.write_text(
             _CONFIG.format(
@@ -81,7 +82,7 @@ class Gateway:
                 coreLast=self.core.stop - 1,
                 ng=self.ngPort,
             )
-            + self.more
+            + more
         )
         twistd = Path(sys.executable).with_name("twistd")
         self._process = Process(

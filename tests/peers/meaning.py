@@ -120,6 +120,17 @@ def _crossed(lines: list[str]) -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.partition(":")[0] not in skipped)
 
 
+def _aboutOthers(line: str, formats: list[str]) -> bool:
+    # Whether a line is about a payload type that the m= line does not have.
+    name, _, value = line.partition(":")
+    return name in ("fmtp", "rtcp-fb") and value.split()[0] not in (*formats, "*")
+
+
+def _codec(format: str, maps: dict[str, str]) -> str:
+    # One channel is what nothing said means (RFC 8866 clause 6.6).
+    return f"{format} {maps.get(format, STATIC.get(format, '?')).removesuffix('/1')}"
+
+
 def _security(proto: str, attributes: list[str]) -> str:
     if proto.startswith("UDP/TLS/RTP/"):
         return "DTLS"
@@ -150,7 +161,7 @@ def _stream(lines: list[str], session: list[str]) -> Stream:
         rejected=port == "0" and "bundle-only" not in own,
         security=_security(proto, attributes),
         feedback=proto.endswith("AVPF"),
-        codecs=tuple(f"{format} {maps.get(format, STATIC.get(format, '?'))}" for format in formats),
+        codecs=tuple(_codec(format, maps) for format in formats),
         direction=directions[0] if directions else "sendrecv",
         multiplexed="rtcp-mux" in own,
         rtcp=bool(_values(own, "rtcp")),
@@ -160,7 +171,8 @@ def _stream(lines: list[str], session: list[str]) -> Stream:
         family=words[1],
         held=words[2] in ("0.0.0.0", "::"),
         identified=bool(_values(own, "mid")),
-        crossed=_crossed(own) | frozenset(line for line in lines if line.startswith("b=")),
+        crossed=_crossed([line for line in own if not _aboutOthers(line, formats)])
+        | frozenset(line for line in lines if line.startswith("b=")),
     )
 
 
