@@ -164,7 +164,7 @@ class CaptureTests(Folder):
         command = [str(twistd), "--nodaemon", "--pidfile=", "e2aegw", "-c", str(config)]
         gateway = Process("gateway", command, self.folder, environment=self.environment)
         self.addCleanup(gateway.end)
-        ready(SimpleNamespace(ngPort=ng, alive=gateway.alive))  # type: ignore[arg-type]
+        ready(SimpleNamespace(ngPort=ng, alive=gateway.alive))
         self._call(NG(ng))
         [capture] = captures.iterdir()
         self.assertIn(PACKET, capture.read_bytes())
@@ -310,7 +310,7 @@ class EmbedTests(TestCase):
                 return "test"
 
             def doRead(self) -> None:
-                reactor.removeReader(self)  # type: ignore[attr-defined,arg-type]
+                reactor.removeReader(self)
                 arrived.callback(sock.recv(2048))
 
             def connectionLost(self, reason: object) -> None:
@@ -318,5 +318,5 @@ class EmbedTests(TestCase):
                 See C{IReadDescriptor}.
                 """
 
-        reactor.addReader(Reader())  # type: ignore[attr-defined,arg-type]
+        reactor.addReader(Reader())
         return arrived

@@ -73,7 +73,13 @@ def choose(section: Section) -> Codec:
     for format in section.formats:
         name, *rest = mappings.get(format, "").split("/")
         known = next((each for each in CODECS if each.lower() == name.lower()), None)
-        if known is not None and rest and rest[0].isascii() and rest[0].isdigit() and 0 < int(rest[0]) < 1000000:
+        if (
+            known is not None
+            and rest
+            and rest[0].isascii()
+            and rest[0].isdigit()
+            and 0 < int(rest[0]) < 1000000
+        ):
             return Codec(format, known, mappings[format])
     raise NegotiationError(f"the echo knows only {', '.join(sorted(CODECS))}")
 
@@ -181,7 +187,9 @@ class Echo:
                 timer.cancel()
         self._saying = self._reporting = None
         self._kept.clear()
-        self._send(self._control, self.mirror.goodbye(self._reactor.seconds(), time.time()), self._remoteControl)
+        self._send(
+            self._control, self.mirror.goodbye(self._reactor.seconds(), time.time()), self._remoteControl
+        )
         for port in (self._media, self._control):
             port.stopListening()
 
@@ -205,7 +213,9 @@ class Echo:
             self._saying = self._reactor.callLater(self._kept[0][0] - now, self._say)
 
     def _report(self) -> None:
-        self._send(self._control, self.mirror.report(self._reactor.seconds(), time.time()), self._remoteControl)
+        self._send(
+            self._control, self.mirror.report(self._reactor.seconds(), time.time()), self._remoteControl
+        )
         self._reporting = self._reactor.callLater(self._interval(), self._report)
 
     def _interval(self) -> float:

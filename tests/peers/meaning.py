@@ -12,9 +12,7 @@ from typing import NamedTuple
 #: Attributes of one hop.  What they mean is in other fields; their values are
 #: the media gateway's own.
 HOP_BY_HOP = frozenset(
-    "acfg acap bundle-only candidate connection creq crypto csup end-of-candidates fingerprint group "
-    "ice-lite ice-mismatch ice-options ice-pacing ice-pwd ice-ufrag mid pcfg remote-candidates rtcp "
-    "rtcp-mux rtcp-mux-only setup tcap tls-id 3ge2ae".split()
+    ["acfg", "acap", "bundle-only", "candidate", "connection", "creq", "crypto", "csup", "end-of-candidates", "fingerprint", "group", "ice-lite", "ice-mismatch", "ice-options", "ice-pacing", "ice-pwd", "ice-ufrag", "mid", "pcfg", "remote-candidates", "rtcp", "rtcp-mux", "rtcp-mux-only", "setup", "tcap", "tls-id", "3ge2ae"]
 )
 #: Attributes that have a field of their own.
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
