@@ -335,6 +335,7 @@ class DTLSKeyTransport(UDPTransport):
         return min((at for at in times if at is not None), default=None)
 
     def _timeout(self) -> None:
+        self._timer = None
         now = self._clock.seconds()
         for number, secure in list(self._secure.items()):
             at = secure.association.nextTimeout()

@@ -135,6 +135,7 @@ class Gateway:
         # twistd shuts down in good order and then dies of the signal that it got.
         if code != -signal.SIGTERM or "Server Shut Down." not in self.output():
             raise AssertionError(f"the gateway ended with {code}:\n{self.output()[-4000:]}")
-        trouble = [line for line in self.output().splitlines() if _TROUBLE.search(line)]
-        if trouble:
-            raise AssertionError(f"the gateway logged {trouble[:3]}:\n{self.output()[-8000:]}")
+        output = self.output()
+        trouble = _TROUBLE.search(output)
+        if trouble is not None:
+            raise AssertionError(f"the gateway logged trouble:\n...{output[max(0, trouble.start() - 300) :][:5000]}")
