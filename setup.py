@@ -24,10 +24,11 @@ setup(
     ],
     python_requires=">=3.11",
     install_requires=[
-        "aioice>=0.10",
-        "bencode.py>=4.0",
+        "aioice>=0.13",
+        "bencode.py>=4.1",
         "cryptography>=45",
-        "msgspec>=0.19",
+        "google-crc32c>=1.5",
+        "msgspec>=0.22",
         "pylibsrtp>=1.0",
         "pyopenssl>=25.1",
         "service-identity>=24.1",
@@ -67,6 +68,6 @@ setup(
     # live in "." gets a .pth file instead.
     package_dir={"": "."},
     packages=[*find_packages(include=["e2aegw", "e2aegw.*"]), "twisted.plugins"],
-    package_data={"e2aegw": ["py.typed"], "e2aegw.demo": ["*.html", "*.css", "*.js"]},
+    package_data={"e2aegw": ["py.typed"], "e2aegw.demo": ["*.html", "*.css", "*.js", "*.svg"]},
     zip_safe=False,
 )

@@ -357,7 +357,7 @@ class IGatewayObserver(Interface):
         """
 
 
-class IGateway(IService):
+class IGateway(IService, Interface):
     """
     The service.
     """

@@ -4,6 +4,7 @@ may hold.
 """
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,10 @@ PACKAGE = ROOT / "e2aegw"
 #: What each room may import beside itself and the standard library.
 ALLOWED = {
     "errors": set[str](),
-    "sansio": {"errors", "OpenSSL", "aioice", "bencodepy", "cryptography", "msgspec", "pylibsrtp"},
+    "sansio": {
+        *("errors", "OpenSSL", "aioice", "bencodepy", "cryptography", "google_crc32c", "msgspec"),
+        "pylibsrtp",
+    },
     "interfaces": {"sansio", "twisted", "zope"},
     "transport": {"errors", "sansio", "interfaces", "twisted", "zope"},
     "adapter": {"errors", "sansio", "interfaces", "twisted", "zope"},
@@ -34,8 +38,8 @@ IMPURE = {"asyncio", "select", "selectors", "socket", "subprocess", "threading",
 #: A file above this is two nouns.
 MAX_LINES = 750
 
-#: Folders that hold nothing of ours.
-FOREIGN = {".git", ".venv", "node_modules", "build", "dist", "_build", "_trial_temp"}
+#: What is not ours, or was made.
+FOREIGN = {".git", ".venv", "node_modules", "bundle.js", "build", "dist", "_build", "_trial_temp"}
 
 #: How the syntax tree calls a C{def}.
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -48,9 +52,12 @@ def files(*suffixes: str) -> Iterator[Path]:
     """
     The project's own files.
     """
-    for path in sorted(ROOT.rglob("*")):
-        if path.suffix in suffixes and FOREIGN.isdisjoint(path.relative_to(ROOT).parts):
-            yield path
+    for folder, folders, names in os.walk(ROOT):
+        # Trial numbers its folders from the second on: _trial_temp-1.
+        folders[:] = [name for name in folders if name.partition("-")[0] not in FOREIGN]
+        for path in (Path(folder, name) for name in names if name not in FOREIGN):
+            if path.suffix in suffixes:
+                yield path
 
 
 def room(path: Path) -> str:
@@ -121,7 +128,8 @@ class ArrowTests(SynchronousTestCase):
             ".".join(path.relative_to(ROOT).with_suffix("").parts)
             for path in (PACKAGE / "sansio").rglob("*.py")
         ]
-        program = f"import sys, {', '.join(modules)}; print(*{{'twisted', 'zope'}} & sys.modules.keys())"
+        loaded = "print(*{'twisted', 'zope.interface'} & sys.modules.keys())"
+        program = f"import sys, {', '.join(modules)}; {loaded}"
         result = subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
         )
@@ -137,9 +145,8 @@ class FileTests(SynchronousTestCase):
         """
         No file is too long to be read.
         """
-        for path in files(".py"):
-            count = len(path.read_bytes().splitlines())
-            self.assertLessEqual(count, MAX_LINES, f"{path.relative_to(ROOT)} is two nouns")
+        lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in files(".py")}
+        self.assertEqual({name: count for name, count in lengths.items() if count > MAX_LINES}, {})
 
     def test_pluginFolder(self) -> None:
         """
@@ -160,7 +167,9 @@ class FileTests(SynchronousTestCase):
         """
         for path in files(".cfg", ".html", ".js", ".md", ".py", ".rst", ".sh", ".toml", ".yml"):
             text = path.read_text(encoding="utf-8", errors="replace")
-            self.assertNotIn(f"{ROOT}/", text, f"{path.relative_to(ROOT)} names this machine")
+            # A clone in /src would forbid too much.
+            if len(ROOT.parts) > 2:
+                self.assertNotIn(f"{ROOT}/", text, f"{path.relative_to(ROOT)} names this machine")
             if path != Path(__file__):
                 self.assertIsNone(HOME.search(text), f"{path.relative_to(ROOT)} names a machine")
 

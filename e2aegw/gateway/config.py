@@ -53,7 +53,7 @@ class ControlTable(_Struct, frozen=True):
     """
 
     ng: str | list[str] = []
-    delete_delay: float = 30.0
+    delete_delay: float = 0.0
 
 
 class RouteTable(_Struct, frozen=True):
@@ -227,6 +227,9 @@ def _side(name: str, table: SideTable) -> SideConfig:
         raise ConfigError(f"side.{name}.advertise: needs one address for each of side.{name}.address")
     for host in hosts:
         _checkOurs(f"side.{name}.address", host)
+    versions = [":" in host for host in said or hosts]
+    if len(set(versions)) != len(versions):
+        raise ConfigError(f"side.{name}.address: only one IPv4 and one IPv6 address can be used")
     for host in said:
         _checkNumeric(f"side.{name}.advertise", host)
     found = _RANGE.match(table.ports)

@@ -24,7 +24,7 @@ from e2aegw.gateway.dialogues import Dialogue, Dialogues
 from e2aegw.gateway.ngport import NGPort
 from e2aegw.interfaces import Address, IGateway
 from e2aegw.sansio import ngflags, ngreply
-from e2aegw.sansio.ng import Fields, Message
+from e2aegw.sansio.ng import Fields, Message, readable
 from e2aegw.sansio.ngflags import Request
 from e2aegw.sansio.sdp import Side
 
@@ -42,6 +42,10 @@ MAX_WAITING = 64
 MAX_DELETE_DELAY = 86400
 #: How many calls C{list} names if nobody says, as in rtpengine.
 LIST_LIMIT = 32
+#: Longest Call-ID that the log shows whole, in characters.
+MAX_LABEL = 128
+#: Longest text of a complaint, in characters.
+MAX_TEXT = 512
 #: Most names that are remembered as reported.
 MAX_REPORTED = 1024
 #: Most lines in the log about things that a controller did wrong, in each
@@ -176,7 +180,6 @@ class NGControl(Service):
             reply["warning"] = "; ".join(
                 [*([reply["warning"]] if "warning" in reply else []), _warning(request.warnings)]
             )
-        self._log.debug("{label}: {command}: {result}", label=callID, command=command, result=reply["result"])
         return reply
 
     async def _ping(self, request: Request) -> Fields:
@@ -208,7 +211,9 @@ class NGControl(Service):
         dialogue = self._dialogues.forAnswer(request)
         if dialogue is None:
             known = self._dialogues.of(request.callID)
-            raise UsageError(f"No offer from tag '{request.fromTag}'" if known else UNKNOWN_CALL)
+            raise UsageError(
+                f"No offer from tag '{readable(request.fromTag, MAX_LABEL)}'" if known else UNKNOWN_CALL
+            )
         self._keep(dialogue)
         return await self._once(
             dialogue, ("answer", request.toTag, request.terms, request.sdp), self._translateAnswer, request
@@ -296,7 +301,7 @@ class NGControl(Service):
             self.counters["sessions refused"] += 1
             raise ResourceError(NO_SESSION)
         try:
-            session = self._gateway.newSession(request.callID)
+            session = self._gateway.newSession(readable(request.callID, MAX_LABEL))
         except ResourceError:
             self.counters["sessions refused"] += 1
             raise ResourceError(NO_SESSION) from None
@@ -365,33 +370,36 @@ class NGControl(Service):
 
     async def _translateOffer(self, dialogue: Dialogue, request: Request) -> Fields:
         answerer = request.fromTag != dialogue.fromTag
-        fresh = not dialogue.answered and not dialogue.described
         try:
             sdp = await dialogue.session.offer(
                 request.sdp, side=request.near, terms=request.terms, answerer=answerer
             )
-        except ResourceError:
-            if fresh:
+        except Exception as e:
+            if not dialogue.described:
                 self._discard(dialogue)
-            raise ResourceError(NO_PORTS) from None
-        except GatewayError:
-            if fresh:
-                self._discard(dialogue)
+            if isinstance(e, ResourceError):
+                raise ResourceError(NO_PORTS) from None
             raise
         dialogue.described = True
         dialogue.answererSpoke = answerer
         return {"sdp": sdp, "result": "ok"}
 
     async def _translateAnswer(self, dialogue: Dialogue, request: Request) -> Fields:
-        # An answer to an offer that the other party has meanwhile overtaken
-        # with one of its own: the session would take it for that one's.
+        key = (request.sdp, request.terms)
         if dialogue.answererSpoke is (request.fromTag == dialogue.fromTag):
-            raise UsageError(f"No offer from tag '{request.fromTag}' is open")
+            # An answer to an offer that the other party has meanwhile
+            # overtaken with one of its own: the session would take it for
+            # that one's.  If it is a 200 that was repeated, it is known.
+            known = dialogue.given.get(request.fromTag)
+            if known is not None and known[0] == key:
+                return {"sdp": known[1], "result": "ok"}
+            raise UsageError(f"No offer from tag '{readable(request.fromTag, MAX_LABEL)}' is open")
         try:
             sdp = await dialogue.session.answer(request.sdp, request.terms)
         except ResourceError:
             raise ResourceError(NO_PORTS) from None
         dialogue.answered = True
+        dialogue.remember(request.fromTag, key, sdp)
         if not dialogue.answererSpoke:
             dialogue.note(request.toTag)
         dialogue.name(request.toTag, request.label)
@@ -455,11 +463,12 @@ class NGControl(Service):
         Log a mistake of our own.  It must not cost the controller its other
         calls, and not leave it waiting.
         """
-        self._log.failure("{label}: {command}", label=callID, command=command)
+        self._log.failure("{label}: {command}", label=readable(callID, MAX_LABEL), command=command)
         self.counters["errors"] += 1
+        self.counters["mistakes"] += 1
         return self._failure("Internal error")
 
-    def complain(self, text: str, **values: Any) -> None:
+    def complain(self, text: str, **values: str) -> None:
         """
         Log what a controller did wrong, but not as often as it does so.
         """
@@ -472,7 +481,7 @@ class NGControl(Service):
             self._complaintsSince = now
         self._complaints += 1
         if self._complaints <= MAX_COMPLAINTS:
-            self._log.warn(text, **values)
+            self._log.warn(text, **{k: readable(v, MAX_TEXT) for k, v in values.items()})
 
     def _report(self, names: Sequence[str]) -> None:
         """

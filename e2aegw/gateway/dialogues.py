@@ -45,6 +45,8 @@ class Dialogue:
     @ivar answered: whether there was any answer.
     @ivar answererSpoke: whether the last offer came from one of the
         C{answerers}.
+    @ivar given: for the tag of each party that made offers, the last answer
+        to one and its translation.
     @ivar turn: only one description is translated at a time.
     @ivar underWay: for each offer and answer that is being translated, those
         who wait for the same.
@@ -63,6 +65,7 @@ class Dialogue:
         self.answered = False
         self.answererSpoke = False
         self.labels: dict[str, str] = {}
+        self.given: dict[str, tuple[object, str]] = {}
         self.turn: DeferredLock = DeferredLock()
         self.underWay: dict[Any, list[Deferred[Fields]]] = {}
         self.ending: IDelayedCall | None = None
@@ -87,6 +90,19 @@ class Dialogue:
         self.answerers[answerer] = None
         while len(self.answerers) > MAX_ANSWERERS:
             del self.answerers[next(iter(self.answerers))]
+
+    def remember(self, offerer: str, answer: object, sdp: str) -> None:
+        """
+        An answer was translated.
+        """
+        # One for either direction: of several that answered, only the last
+        # one's offers are open.
+        other = {
+            tag: given
+            for tag, given in self.given.items()
+            if (tag == self.fromTag) is not (offerer == self.fromTag)
+        }
+        self.given = {**other, offerer: (answer, sdp)}
 
     def name(self, tag: str, label: str) -> None:
         """
@@ -174,7 +190,7 @@ class Dialogues:
             # Within a dialogue of which no answer came by here: an UPDATE
             # after a 180 without a description.
             for d in reversed(dialogues):
-                if not d.answerers and d.fromTag in (speaker, other):
+                if d.fromTag in (speaker, other) and not (d.answerers and d.viaBranch):
                     return d
         return None
 

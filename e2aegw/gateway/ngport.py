@@ -46,7 +46,7 @@ class Responder(Protocol):
         Something happened at the port.
         """
 
-    def complain(self, text: str, **values: Any) -> None:
+    def complain(self, text: str, **values: str) -> None:
         """
         Log what a controller did wrong, but not as often as it does so.
         """

@@ -30,6 +30,7 @@ class Leg:
     @ivar protection: how the stream is protected on this leg, if it is RTP.
     @ivar line: the index of its section in its party's description.
     @ivar side: where its party is.
+    @ivar lastPacket: the time of the last L{look} that saw a new packet.
     """
 
     adapter: Any
@@ -38,6 +39,19 @@ class Leg:
     protection: Protection | None
     line: int
     side: Side
+    lastPacket: float = 0.0
+    _seen: int = 0
+
+    def look(self, now: float) -> int:
+        """
+        See whether something arrived since the last look, and remember when.
+
+        @return: how many packets arrived so far.
+        """
+        count = int(self.adapter.packetsReceived)
+        if count != self._seen:
+            self._seen, self.lastPacket = count, now
+        return count
 
     def flow(self) -> Flow | None:
         """
@@ -126,7 +140,7 @@ class Pipeline:
         self.closed = True
         for leg in self.legs:
             leg.transport.loseConnection()
-            leg.adapter.connectionLost(_ENDED)
+            leg.adapter.connectionLost(ENDED)
             leg.adapter.peer = None
 
     def _notifier(self, leg: Leg) -> Callable[[Event], None]:
@@ -140,4 +154,5 @@ class Pipeline:
         return notify
 
 
-_ENDED = Failure(ConnectionDone())
+#: Why an adapter's connection is lost when its leg ends.
+ENDED = Failure(ConnectionDone())

@@ -33,7 +33,8 @@ class PortPool:
         self, network: IDatagramNetwork, host: str, first: int, last: int, advertised: str | None = None
     ) -> None:
         """
-        @param first, last: the range, both ends included.
+        @param first: the beginning of the range.
+        @param last: its end, which is part of it.
         """
         self.host = host
         self.advertised = advertised or host

@@ -44,7 +44,7 @@ def reportMedia(index: int, offered: Section, leg: Leg) -> MediaReport:
                 advertised=component.signalled,
                 control=control,
                 suite=getattr(adapter, "suite", ""),
-                lastPacket=0.0,
+                lastPacket=0.0 if control else leg.lastPacket,
                 flags=streamFlags,
                 ssrcs=[] if control else list(getattr(adapter, "sources", ())),
                 packets=adapter.counters.get("control received", 0) if control else adapter.packetsReceived,

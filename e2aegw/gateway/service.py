@@ -25,6 +25,7 @@ from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.sansio.e2ae import Decision
 from e2aegw.sansio.events import (
+    NOWHERE,
     Event,
     HandshakeFailed,
     LineRefused,
@@ -113,13 +114,7 @@ class Gateway(Service):
             network = system
             if datapath is None and policy.offload:
                 self.datapath = SocketDatapath(system.poller)
-        self._pools = {
-            side: {
-                (6 if ":" in said else 4): PortPool(network, host, *config.ports, advertised=said)
-                for host, said in reversed(config.addresses)
-            }
-            for side, config in sides.items()
-        }
+        self._pools = {side: _pools(network, config) for side, config in sides.items()}
         self._profiles = _profiles(self._routes)
         self._endpoint = Endpoint(identity or self._newIdentity(), self._profiles)
         self._watch = LoopingCall(self._look)
@@ -299,7 +294,7 @@ class Gateway(Service):
             )
         elif isinstance(event, MediaTimeout):
             self._log.info("{label}: silent for {seconds} s", label=session.label, seconds=event.seconds)
-        elif isinstance(event, PathSettled) and event.remote != event.signalled:
+        elif isinstance(event, PathSettled) and event.signalled not in (event.remote, NOWHERE):
             self._log.info(
                 "{label}: {side} line {line}: media comes from {remote}, not from {signalled}",
                 label=session.label,
@@ -337,6 +332,19 @@ class Gateway(Service):
 
     def _newIdentity(self) -> Identity:
         return Identity.generate(datetime.datetime.now(datetime.UTC))
+
+
+def _pools(network: IDatagramNetwork, side: SideConfig) -> dict[int, PortPool]:
+    """
+    The ports of a side's addresses, by version of IP.  The first address of
+    each version counts, and the first of all is what there is by default.
+    """
+    pools: dict[int, PortPool] = {}
+    for host, said in side.addresses:
+        version = 6 if ":" in said else 4
+        if version not in pools:
+            pools[version] = PortPool(network, host, *side.ports, advertised=said)
+    return pools
 
 
 def _profiles(routes: Sequence[Route]) -> tuple[Profile, ...]:

@@ -7,7 +7,7 @@ its stream, and the I{far} leg describes itself in the section that the far
 party gets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import GatewayError, NegotiationError, ResourceError, UsageError
-from e2aegw.gateway.pipeline import Leg, Pipeline
+from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import reportMedia
 from e2aegw.interfaces import Apply, IDatapath, ISession
 from e2aegw.sansio import compose
@@ -28,6 +28,9 @@ from e2aegw.sansio.terms import ICE, Kind, Terms
 from e2aegw.transport.bundle import Bundle, BundleStream
 
 _DEFAULT = Terms()
+#: What an offer's terms mean for its answer: who hides multiplexing from the
+#: far party does it for the near one.
+_MUX = {"accept": "accept", "demux": "accept", "reject": "reject"}
 
 
 class Workshop(Protocol):
@@ -106,6 +109,8 @@ class Stream:
     @ivar pipeline: L{None} while it is rejected.
     @ivar requested: whether the offerer asked for protection up to the edge.
     @ivar applied: whether to tell the far party of protection up to the edge.
+    @ivar mux: what to say to an offerer that wants RTP and RTCP on one port:
+        C{"accept"}, C{"reject"}, or nothing: what the far party says.
     """
 
     places: list[int]
@@ -113,6 +118,7 @@ class Stream:
     pipeline: Pipeline | None = None
     requested: bool = False
     applied: bool = False
+    mux: Set[str] = frozenset()
 
 
 @implementer(ISession)
@@ -158,9 +164,7 @@ class Session:
         """
         See L{ISession}.
         """
-        for stream in self.streams:
-            if stream.pipeline is not None:
-                stream.pipeline.collect()
+        self.packets()
         reports = []
         for which in (0, 1):
             side = self.parties[which].side if self.parties is not None else Side.ACCESS
@@ -203,11 +207,11 @@ class Session:
         """
         How many packets arrived on any line so far.
         """
-        total = 0
+        total, now = 0, self._workshop.seconds()
         for stream in self.streams:
             if stream.pipeline is not None:
                 stream.pipeline.collect()
-                total += sum(leg.adapter.packetsReceived for leg in stream.pipeline.legs)
+                total += sum(leg.look(now) for leg in stream.pipeline.legs)
         return total
 
     @property
@@ -352,6 +356,7 @@ class Session:
             if pipeline is None:
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
             stream.requested, stream.applied = requested(section), decision.applied
+            stream.mux = {_MUX[word] for word in terms.rtcpMux & _MUX.keys()}
             leg = pipeline.legs[who]
             applies = [part.configure(section, terms) for part in (leg.transport, leg.adapter)]
         except NegotiationError as e:
@@ -394,22 +399,24 @@ class Session:
         nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
             section, near.side, far.side, decision
         )
+        nearAdapter = nearFactory.buildAdapter(section.proto)
+        farAdapter = farFactory.buildAdapter(decision.proto)
         version = None if section.address is None else (6 if family(section.address) == "IP6" else 4)
         mid = section.get("mid")
         nearTerms = replace(terms, addressFamily=None)
-        if mid is not None and mid in bundled:
-            nearTransport = self._share(near, mid, nearKind, version, nearTerms)
-        else:
-            nearTransport = self._workshop.transport(nearKind, near.side, version, nearTerms)
+        nearTransport = None
         try:
+            if mid is not None and mid in bundled:
+                nearTransport = self._share(near, mid, nearKind, version, nearTerms)
+            else:
+                nearTransport = self._workshop.transport(nearKind, near.side, version, nearTerms)
             farTransport = self._workshop.transport(farKind, far.side, terms.addressFamily, terms)
         except GatewayError:
-            nearTransport.loseConnection()
+            for adapter in (nearAdapter, farAdapter):
+                adapter.connectionLost(ENDED)
+            if nearTransport is not None:
+                nearTransport.loseConnection()
             raise
-        nearAdapter, farAdapter = (
-            nearFactory.buildAdapter(section.proto),
-            farFactory.buildAdapter(decision.proto),
-        )
         nearLine, farLine = stream.places[who], stream.places[1 - who]
         farProtection = _protectionOf(decision.proto)
         legs = [
@@ -488,8 +495,9 @@ class Session:
             if terms.ice is ICE.DEFAULT:
                 same = near.protection is leg.protection and section.has("ice-ufrag")
                 terms = replace(terms, ice=ICE.FORCE if same or browser else ICE.REMOVE)
-        elif near.transport.muxed:
-            terms = replace(terms, rtcpMux=terms.rtcpMux | {"accept"})
+        else:
+            mux = terms.rtcpMux | stream.mux
+            terms = replace(terms, rtcpMux=mux | {"accept"} if near.transport.muxed else mux)
         lines = [*leg.adapter.describe(terms), *leg.transport.describe(terms)]
         said = (
             stream.applied

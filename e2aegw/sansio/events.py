@@ -7,6 +7,9 @@ Values are plain, because an event outlives the call and may become JSON.
 
 from dataclasses import dataclass
 
+#: The text of an address that is not known.
+NOWHERE = "nowhere"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

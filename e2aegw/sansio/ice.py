@@ -228,6 +228,7 @@ class Agent:
         self._former: _Generation | None = None
         self._components = {1: _Component(), 2: _Component()}
         self._transactions: dict[bytes, Address] = {}
+        self._knocks: dict[bytes, None] = {}
         # Lists, because they are almost always empty, and an empty deque is
         # the larger part of a kilobyte.
         self._datagrams: list[tuple[bytes, int, Address]] = []
@@ -288,6 +289,23 @@ class Agent:
         if self._former is None or any(c.generation is old for c in self._components.values()):
             self._former = old
         self._current = new
+
+    def knock(self, component: int, destination: Address) -> None:
+        """
+        Ask a candidate of the remote party for a sign of life.
+
+        A lite agent sends no checks, and a full one finds its way to it.  But
+        some full agents do not pair a candidate of theirs with an address like
+        ours, until something comes from there: then they check it, as RFC 8445
+        clause 7.3.1.4 says.  Nothing is learned from the response.
+        """
+        generation = self._current
+        if generation.remote is not None:
+            transaction = secrets.token_bytes(12)
+            self._knocks[transaction] = None
+            if len(self._knocks) > MAX_TRANSACTIONS:
+                del self._knocks[next(iter(self._knocks))]
+            self._ask(component, destination, transaction, generation, generation.remote)
 
     def isValid(self, component: int, source: Address) -> bool:
         """
@@ -361,7 +379,7 @@ class Agent:
         # the cookie, which RFC 3489 had.
         if kind > 0x3FFF or cookie != stun.COOKIE or length != size - stun.HEADER_LENGTH:
             raise RemoteError("STUN header")
-        unknown, printed = _walk(data)
+        unknown = _walk(data)
         try:
             message = stun.parse_message(data)
         except (ValueError, LookupError, TypeError, ArithmeticError, struct.error) as e:
@@ -371,10 +389,6 @@ class Agent:
         if message.message_class == stun.Class.INDICATION:
             # A keepalive (RFC 8445 clause 11).  Nobody answers it.
             return
-        if not printed:
-            # RFC 8445 clause 7.3 makes it mandatory; RFC 8489 clause 6.3 says
-            # to discard silently what is without it.
-            raise RemoteError("STUN fingerprint")
         if message.message_class == stun.Class.REQUEST:
             self._request(message, unknown, component, source, now)
         else:
@@ -466,22 +480,29 @@ class Agent:
     def _response(
         self, message: stun.Message, unknown: list[int], number: int, source: Address, now: float
     ) -> None:
+        if message.transaction_id in self._knocks:
+            # Whoever opens will come out and check.
+            del self._knocks[message.transaction_id]
+            return
         component = self._components[number]
         consent, generation = component.consent, component.generation
         if consent is None or generation is None or generation.remote is None:
             raise RemoteError("STUN response unexpected")
         if message.transaction_id not in consent.pending or source != component.selected:
             raise RemoteError("STUN response unexpected")
+        if now >= consent.expireAt:
+            # RFC 7675 clause 5.1: too late, though the timer was later still.
+            self._loseConsent(number, component, "expired")
+            raise RemoteError("STUN response late")
         # RFC 8489 clause 9.1.4: as if it had never been received.
         if not message.check_message_integrity(generation.remote.pwd.encode()):
             raise RemoteError("STUN response integrity")
-        sent = consent.pending.pop(message.transaction_id)
+        del consent.pending[message.transaction_id]
         if message.message_class == stun.Class.RESPONSE:
             # RFC 8489 clause 6.3.3
             if unknown:
                 raise RemoteError("STUN response attribute")
-            if now - sent < CONSENT_EXPIRY:
-                consent.expireAt = now + CONSENT_EXPIRY
+            consent.expireAt = now + CONSENT_EXPIRY
         elif message.error_code == 403:
             # RFC 7675 clause 5.2
             self._loseConsent(number, component, "revoked")
@@ -505,6 +526,16 @@ class Agent:
         # RFC 7675 clause 5.1: each check is new and is sent once.
         transaction = secrets.token_bytes(12)
         consent.pending[transaction] = now
+        self._ask(number, component.selected, transaction, generation, remote)
+
+    def _ask(
+        self,
+        number: int,
+        destination: Address,
+        transaction: bytes,
+        generation: _Generation,
+        remote: _Credentials,
+    ) -> None:
         request = stun.Message(
             stun.Method.BINDING,
             stun.Class.REQUEST,
@@ -515,7 +546,7 @@ class Agent:
                 "ICE-CONTROLLED": self._tiebreaker,
             },
         )
-        self._send(_seal(bytes(request), remote.pwd.encode()), number, component.selected)
+        self._send(_seal(bytes(request), remote.pwd.encode()), number, destination)
 
     def _loseConsent(self, number: int, component: _Component, reason: str) -> None:
         assert component.selected is not None and component.generation is not None
@@ -574,17 +605,16 @@ def _interval() -> float:
     return low + (high - low) * secrets.randbelow(1001) / 1000
 
 
-def _walk(data: bytes) -> tuple[list[int], bool]:
+def _walk(data: bytes) -> list[int]:
     """
     Look over the attributes.
 
-    @return: the types of those that must be understood and are not, and
-        whether there is a fingerprint at the end.
+    @return: the types of those that must be understood and are not.
 
     @raise RemoteError: an attribute does not fit into the message.
     """
     unknown: list[int] = []
-    position, end, kind, authentic = stun.HEADER_LENGTH, len(data), 0, False
+    position, end, authentic = stun.HEADER_LENGTH, len(data), False
     while position < end:
         kind, length = _ATTRIBUTE.unpack_from(data, position)
         position += 4 + (length + 3 & ~3)
@@ -595,7 +625,7 @@ def _walk(data: bytes) -> tuple[list[int], bool]:
             authentic = True
         elif kind < 0x8000 and not authentic and kind not in _UNDERSTOOD and kind not in unknown:
             unknown.append(kind)
-    return unknown, kind == _FINGERPRINT
+    return unknown
 
 
 def _seal(data: bytes, key: bytes | None) -> bytes:

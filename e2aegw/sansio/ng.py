@@ -198,23 +198,31 @@ def serialize(cookie: bytes, encoding: Encoding, reply: Fields) -> bytes:
         except UnicodeEncodeError:
             # A tag that came in bencode and was no UTF-8: JSON has no way to
             # say it.
-            data = msgspec.json.encode(_readable(reply))
+            data = msgspec.json.encode(_withoutBytes(reply))
     else:
         data = _encoder.encode(reply)
     return cookie + b" " + data
 
 
-def _readable(value: Any) -> Any:
+def _withoutBytes(value: Any) -> Any:
     """
     A copy with a question mark for every byte that is no UTF-8.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
-        return [_readable(v) for v in value]
+        return [_withoutBytes(v) for v in value]
     if isinstance(value, dict):
-        return {_readable(k): _readable(v) for k, v in value.items()}
+        return {_withoutBytes(k): _withoutBytes(v) for k, v in value.items()}
     return value
+
+
+def readable(text: str, limit: int) -> str:
+    """
+    Make a text from the network fit for the log and for warnings.
+    """
+    text = text[:limit]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 class UnderWay(enum.Enum):

@@ -36,6 +36,13 @@ _arena = ffi.from_buffer(ARENA)
 _view = ffi.buffer(_arena)
 _length = ffi.new("int *")
 
+#: libsrtp's functions for a datapath: called with a context's C{session},
+#: L{ARENA_POINTER} and a length from L{newLength}, they transform the packet
+#: in L{ARENA} and return zero or one of L{REASONS}.
+protectInPlace = lib.srtp_protect
+unprotectInPlace = lib.srtp_unprotect
+ARENA_POINTER = _arena
+
 _OK = 0
 #: What libsrtp's status codes mean, as names of counters.
 REASONS = {7: "bad authentication", 9: "replayed", 10: "too old"}
@@ -170,6 +177,13 @@ class Context:
         if fresh:
             self.sources.add(source)
         return _view[0 : _length[0]]  # type: ignore[no-any-return]
+
+
+def newLength() -> Any:
+    """
+    A place for the length of the packet in L{ARENA}: C{length[0]}.
+    """
+    return ffi.new("int *")
 
 
 def _release(owner: Any) -> None:

@@ -2,7 +2,7 @@
 One transport that several media sections share (RFC 9143).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IHandshakeListener, IProtocol
@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from e2aegw.errors import RemoteError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IKeyExporter
+from e2aegw.sansio.events import Event, PathChanged
 from e2aegw.sansio.flow import Path
 from e2aegw.sansio.rtp import mid as midOf
 from e2aegw.sansio.sdp import Line, Section
@@ -48,6 +49,8 @@ class Bundle:
             self, mid
         )
         self.streams.append(stream)
+        # What arrives must be told apart from now on.
+        self._happened(PathChanged(reason="another section shares the transport"))
         return stream
 
     def remove(self, stream: "BundleStream") -> None:
@@ -123,9 +126,15 @@ class Bundle:
                 return stream
         raise RemoteError("no section of the bundle")
 
-    def _happened(self, event: Any) -> None:
+    def _happened(self, event: Event) -> None:
         for stream in list(self.streams):
             stream.notify(event)
+
+
+def _ignore(event: Event) -> None:
+    """
+    Nobody wants to know yet.
+    """
 
 
 @implementer(IDatagramTransport)
@@ -140,7 +149,7 @@ class BundleStream:
         self.midExtension = 0
         self.formats: frozenset[str] = frozenset()
         self.protocol: Any = None
-        self.notify = bundle.transport.notify
+        self.notify: Callable[[Event], None] = _ignore
         self.counters = bundle.transport.counters
         self.write = bundle.transport.write
         self.writeControl = bundle.transport.writeControl

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import RemoteError
 from e2aegw.interfaces import Address, IDatagramPort
-from e2aegw.sansio.events import Event, PathSettled
+from e2aegw.sansio.events import NOWHERE, Event, PathSettled
 from e2aegw.sansio.rtp import FIRST_BYTE, Packet
 
 #: Seconds after signalling in which a plain stream may latch onto another
@@ -178,4 +178,4 @@ class Component:
 
 
 def _text(address: Address | None) -> str:
-    return "nowhere" if address is None else f"{address[0]}:{address[1]}"
+    return NOWHERE if address is None else f"{address[0]}:{address[1]}"

@@ -13,12 +13,20 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from pylibsrtp._binding import ffi, lib
 from zope.interface import implementer
 
 from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload
 from e2aegw.sansio.flow import Flow
-from e2aegw.sansio.srtp import ARENA, MAX_DATAGRAM, REASONS, Context
+from e2aegw.sansio.srtp import (
+    ARENA,
+    ARENA_POINTER,
+    MAX_DATAGRAM,
+    REASONS,
+    Context,
+    newLength,
+    protectInPlace,
+    unprotectInPlace,
+)
 from e2aegw.transport.sockets import Poller, SocketPort
 from e2aegw.transport.udp import UDPTransport
 
@@ -186,9 +194,9 @@ def _forwarder(
     """
     # All names are local: this is the line of the program that runs most.
     receiveInto, arena, view = sock.recv_into, ARENA, memoryview(ARENA)
-    cdata, length, ssrcAt = ffi.from_buffer(ARENA), ffi.new("int *"), _SSRC.unpack_from
-    unprotect = None if inbound is None else lib.srtp_unprotect
-    protect = None if outbound is None else lib.srtp_protect
+    cdata, length, ssrcAt = ARENA_POINTER, newLength(), _SSRC.unpack_from
+    unprotect = None if inbound is None else unprotectInPlace
+    protect = None if outbound is None else protectInPlace
     sessionIn = None if inbound is None else inbound.session
     sessionOut = None if outbound is None else outbound.session
     sourcesIn = None if inbound is None else inbound.sources

@@ -27,6 +27,9 @@ from e2aegw.transport.udp import UDPTransport
 #: Datagrams of media that are kept while the handshake is done but the
 #: description with the fingerprint has not come: 200 ms of video.
 MAX_HELD = 64
+#: Handshakes that may be begun under one description.  Without ICE anybody may
+#: send a ClientHello, and each costs a signature.
+MAX_HANDSHAKES = 20
 _CONTENT_HANDSHAKE = 22
 _CLIENT_HELLO = 1
 
@@ -75,6 +78,7 @@ class DTLSKeyTransport(UDPTransport):
         self._peerID: str | None = None
         self._ourID = secrets.token_hex(16)
         self._failed = False
+        self._begun = 0
         self._secure: dict[int, _Secure] = {}
         super().__init__(clock, ports, control=control, consent=consent)
         for component in self.components:
@@ -109,6 +113,7 @@ class DTLSKeyTransport(UDPTransport):
             if self._renews(expected, setup, tlsID):
                 self._forget()
             self._peerSetup, self._peerID, self._expected = setup, tlsID, expected
+            self._begun = 0
             configureUDP()
             if terms.kind is Kind.ANSWER:
                 self._takeRole(setup == "passive")
@@ -224,6 +229,9 @@ class DTLSKeyTransport(UDPTransport):
             if secure is None:
                 raise RemoteError("handshake not started")
         elif secure is None or self._begins(secure, data, source):
+            self._begun += 1
+            if self._begun > MAX_HANDSHAKES:
+                raise RemoteError("too many handshakes")
             secure = self._secure[number] = _Secure(self._endpoint.connect(client=False), source)
         if component.isValid is None and source != secure.source and not self._client:
             raise RemoteError("unknown source")
@@ -327,6 +335,7 @@ class DTLSKeyTransport(UDPTransport):
         return min((at for at in times if at is not None), default=None)
 
     def _timeout(self) -> None:
+        self._timer = None
         now = self._clock.seconds()
         for number, secure in list(self._secure.items()):
             at = secure.association.nextTimeout()

@@ -6,6 +6,7 @@ and RTCP on a port of its own or not (RFC 5761).
 from collections import defaultdict
 from collections.abc import Sequence
 from ipaddress import ip_address
+from itertools import accumulate
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IProtocol
@@ -13,15 +14,21 @@ from zope.interface import implementer
 
 from e2aegw.errors import NegotiationError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IPortSource
-from e2aegw.sansio.candidates import candidates
+from e2aegw.sansio.candidates import candidates, parseCandidate
 from e2aegw.sansio.events import ConsentLost, Event, PairNominated
 from e2aegw.sansio.flow import Path
-from e2aegw.sansio.ice import Agent, Nominated
+from e2aegw.sansio.ice import Agent, Nominated, Refused, checkCredentials
 from e2aegw.sansio.ice import ConsentLost as AgentLost
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import ICE, Kind, Terms
 from e2aegw.transport.component import Component
 
+#: Seconds after the remote party's description, and again after that, in which
+#: it may send a check before we knock at its candidates.  Full agents that find
+#: their way to us do so at once.
+KNOCKS = (0.2, 0.4, 0.8, 1.6, 3.2)
+#: Candidates that are knocked at: who wrote the description chooses them.
+MAX_KNOCKED = 8
 #: The addresses that mean "nowhere", and thus hold, in old descriptions (RFC
 #: 3264 clause 8.4).
 _NOWHERE = ("0.0.0.0", "::")
@@ -58,6 +65,8 @@ class UDPTransport:
         self._consent = consent
         self._timer: IDelayedCall | None = None
         self._tos: int | None = None
+        self._candidates: list[tuple[int, Address]] = []
+        self._knocks: list[float] = []
         self._peerMux = False  # what an offer to us said
         self._ourMux = False  # what our offer said
         self._closed = False
@@ -125,13 +134,18 @@ class UDPTransport:
         """
         See L{ILegPart}.
 
-        @raise NegotiationError: the section's address is not numeric.
+        @raise NegotiationError: the section's address is not numeric, or its
+            ICE credentials are not well-formed.
         """
         remote = _address(section, terms)
         control = _controlAddress(section, remote)
         ufrag, pwd = section.get("ice-ufrag"), section.get("ice-pwd")
         if (ufrag is None) != (pwd is None):
             raise NegotiationError("ice-ufrag and ice-pwd do not stand together")
+        if ufrag is not None and pwd is not None:
+            checkCredentials(ufrag, pwd)
+        lite = section.has("ice-lite")
+        found = _usable(section, ":" in self.localAddress[0])
         mux = section.has("rtcp-mux")
 
         def apply() -> None:
@@ -141,8 +155,17 @@ class UDPTransport:
                 self._settleMux(mux and self._ourMux)
             self._configureICE(ufrag, pwd, terms)
             for component, address in zip(self.components, (remote, control), strict=False):
-                if self.agent is None:
+                if lite:
+                    # Nobody will send checks: the default candidates are the
+                    # pair (RFC 8445 clause 8.2).
+                    component.isValid = None
+                if component.isValid is None:
                     component.signal(address, asymmetric=terms.asymmetric)
+            self._candidates, self._knocks = [], []
+            if self.agent is not None and not lite:
+                now, self._candidates = self._clock.seconds(), found
+                self._knocks = [now + wait for wait in accumulate(KNOCKS)]
+            self._schedule()
 
         return apply
 
@@ -265,8 +288,12 @@ class UDPTransport:
         while (event := agent.nextEvent()) is not None:
             if event.component > len(self.components):
                 continue
+            if isinstance(event, Refused):
+                self.counters[f"checks refused {event.code}"] += 1
+                continue
             component = self.components[event.component - 1]
             host, port = event.remote
+            self._knocks.clear()
             if isinstance(event, Nominated):
                 if component.remote != event.remote:
                     component.settle(event.remote)
@@ -294,19 +321,40 @@ class UDPTransport:
             self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._timeout)
 
     def _nextTimeout(self) -> float | None:
-        return self.agent.nextTimeout() if self.agent is not None else None
+        if self.agent is None:
+            return None
+        at = self.agent.nextTimeout()
+        return min(self._knocks[0], at or self._knocks[0]) if self._knocks else at
 
     def _timeout(self) -> None:
         self._timer = None
+        now = self._clock.seconds()
         if self.agent is not None:
             at = self.agent.nextTimeout()
-            if at is not None and at <= self._clock.seconds():
-                self.agent.timeout(self._clock.seconds())
+            if at is not None and at <= now:
+                self.agent.timeout(now)
+            if self._knocks and self._knocks[0] <= now:
+                self._knocks = [at for at in self._knocks if at > now]
+                for number, address in self._candidates:
+                    self.agent.knock(number, address)
         self._drainAgent()
         self._schedule()
 
     def _happened(self, event: Event) -> None:
         self.notify(event)
+
+
+def _usable(section: Section, ipv6: bool) -> list[tuple[int, Address]]:
+    """
+    The candidates of a section that a port of ours could send to.
+    """
+    found = [parseCandidate(value) for value in section.all("candidate")]
+    usable = [
+        (each.component, (each.address, each.port))
+        for each in found
+        if each is not None and (":" in each.address) == ipv6 and each.component <= 2
+    ]
+    return usable[:MAX_KNOCKED]
 
 
 def _ignore(event: Event) -> None:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import Description
+from tests.fuzz import rtp, stun
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -48,3 +49,7 @@ def sdp(data: bytes) -> None:
     with suppress(NegotiationError):
         text = Description.parse(data.decode(errors="replace")).serialize()
         assert Description.parse(text).serialize() == text
+
+
+target(*rtp.SEEDS)(rtp.rtp)
+target(*stun.SEEDS)(stun.stun)

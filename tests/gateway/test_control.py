@@ -172,13 +172,20 @@ class Calls(SynchronousTestCase):
 
     def test_overtakenAnswer(self) -> None:
         """
-        An answer to an offer that the other party has overtaken is refused.
+        An answer to an offer that the other party has overtaken is refused,
+        but for one that was given already: that gets the same result, and
+        changes nothing.
         """
         proxy = Proxy()
         proxy.offer()
         proxy.answer()
         proxy.offer(fromTag="B", to_tag="A")
-        self.assertEqual(proxy.answer(), {"result": "error", "error-reason": "No offer from tag 'A' is open"})
+        log = list(proxy.sessions[0].log)
+        self.assertEqual(
+            proxy.answer(sdp="v=0"), {"result": "error", "error-reason": "No offer from tag 'A' is open"}
+        )
+        self.assertEqual(proxy.answer(), {"sdp": "answer 2 of c", "result": "ok"})
+        self.assertEqual(proxy.sessions[0].log, log)
 
     def test_fork(self) -> None:
         """
@@ -227,6 +234,17 @@ class Calls(SynchronousTestCase):
         proxy.offer()
         proxy.offer(fromTag="B", to_tag="A")
         self.assertEqual([s.log[-1][4] for s in proxy.sessions], [True])
+
+    def test_updateFromOtherBranch(self) -> None:
+        """
+        Without via-branches, also one that has not answered speaks in the one
+        session that there is.
+        """
+        proxy = Proxy()
+        proxy.offer()
+        proxy.answer(toTag="B1")
+        proxy.offer(fromTag="B2", to_tag="A")
+        self.assertEqual([s.log[-1][-1] for s in proxy.sessions], [True])
 
     def test_wrongTag(self) -> None:
         """
@@ -326,6 +344,8 @@ class Calls(SynchronousTestCase):
         proxy.gateway.refusal = ZeroDivisionError("oops")
         self.assertEqual(proxy.offer()["error-reason"], "Internal error")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertTrue(proxy.sessions[0].closed)
+        self.assertEqual(proxy.ask("list")["calls"], [])
 
     def test_warning(self) -> None:
         """
@@ -640,6 +660,16 @@ class Logging(SynchronousTestCase):
         for n in range(3):
             proxy.offer(str(n), flags=["frobnicate"], gizmo="on")
         self.assertEqual([e["names"] for e in self.warnings()], ["frobnicate, gizmo"])
+
+    def test_manyUnknownFlags(self) -> None:
+        """
+        The memory of what was reported has an end, and then nothing more is.
+        """
+        proxy = Proxy()
+        for n in range(controlModule.MAX_REPORTED + 5):
+            proxy.clock.advance(controlModule.COMPLAINT_PERIOD)
+            proxy.offer(flags=[f"x{n}"])
+        self.assertEqual(len(self.warnings()), controlModule.MAX_REPORTED)
 
     def test_bounded(self) -> None:
         """

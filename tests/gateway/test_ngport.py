@@ -18,6 +18,11 @@ from e2aegw.errors import ConfigError
 from e2aegw.gateway.control import NGControl
 from tests.gateway.sipproxy import SDP, FakeGateway, Proxy
 
+KEYS = [
+    *("call-id", "from-tag", "to-tag", "via-branch", "sdp", "flags", "rtpp-flags", "supports"),
+    *("direction", "ICE", "TOS", "received from", "e2ae", "codec", "delete delay", "limit"),
+]
+
 
 class Framing(SynchronousTestCase):
     """
@@ -148,6 +153,16 @@ class Framing(SynchronousTestCase):
         session.pending[0].callback("")
         self.assertEqual(proxy.transport.sent, [])
 
+    def test_ourMistake(self) -> None:
+        """
+        If not even an error can be replied, that is logged, and the port goes
+        on.
+        """
+        proxy = Proxy()
+        proxy.control.counters = cast(Any, None)
+        self.assertEqual(proxy.send(b"1 d7:command4:pinge"), [])
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
     def test_fragmentation(self) -> None:
         """
         The socket lets the network fragment replies.
@@ -169,20 +184,7 @@ class Framing(SynchronousTestCase):
     @given(
         st.sampled_from(["offer", "answer", "delete", "query", "list", "statistics", "ping"]),
         st.dictionaries(
-            st.sampled_from(
-                [
-                    *("call-id", "from-tag", "to-tag", "via-branch", "sdp", "flags", "ICE", "TOS", "codec"),
-                    *(
-                        "direction",
-                        "delete-delay",
-                        "limit",
-                        "rtpp-flags",
-                        "received-from",
-                        "e2ae",
-                        "supports",
-                    ),
-                ]
-            ),
+            st.sampled_from(KEYS),
             st.recursive(
                 st.text(max_size=8) | st.integers(-(2**70), 2**70) | st.booleans() | st.none(),
                 lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=3), v, max_size=3),

@@ -61,6 +61,7 @@ class Baresip:
     """
 
     def __init__(self, directory: Path, domain: str, user: str) -> None:
+        directory.mkdir(exist_ok=True)
         self.uri = f"sip:{user}@{domain}"
         self._recordings = directory / "recordings"
         self._recordings.mkdir()

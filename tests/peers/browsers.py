@@ -34,8 +34,7 @@ CHROMIUM_FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 
-#: The same for Firefox, as far as it goes: it never tries 127.0.0.1, but
-#: reaches it from another address of the machine.
+#: The same for Firefox.
 FIREFOX_PREFERENCES: dict[str, bool | int | str] = {
     "app.normandy.enabled": False,
     "app.update.auto": False,
@@ -65,6 +64,9 @@ FIREFOX_PREFERENCES: dict[str, bool | int | str] = {
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "network.dns.disablePrefetch": True,
+    # Without this, what "loopback" says does not help: whoever may not use the
+    # microphone may not know all addresses of the machine.
+    "permissions.default.microphone": 1,
     "services.settings.server": "",
     "toolkit.telemetry.server": "",
 }

@@ -66,7 +66,9 @@ class CallTests(SynchronousTestCase):
         self.addCleanup(self.media.end)
         self.ng = NG(self.media.ngPort)
         self.addCleanup(self.ng.close)
-        self.kamailio = Kamailio(self.directory, self.media.ngPort, self.toBrowser, self.toTelephone)
+        self.kamailio = Kamailio(
+            self.directory, kamailio.node(self.media.ngPort), self.toBrowser, self.toTelephone
+        )
         self.addCleanup(self.kamailio.end)
         self.baresip = Baresip(self.directory, self.kamailio.domain, "bob")
         self.addCleanup(self.baresip.end)
@@ -92,6 +94,16 @@ class CallTests(SynchronousTestCase):
         enough = now.received - since > CONVERSATION and now.sent > CONVERSATION and now.energy > 0
         return now if enough and self.hears(tone) else None
 
+    def situation(self) -> str:
+        """
+        What helps to understand why there is no media.
+        """
+        calls = [self.ng.command("query", call_id=name) for name in self.ng.command("list")["calls"]]
+        return (
+            f"{self.phone.state()} {self.phone.log()} {self.phone.statistics()} {calls}"
+            f"\n{self.baresip.output()[-2000:]}\n{self.kamailio.output()[-2000:]}"
+        )
+
     def converse(self, tone: int, since: int = 0) -> Statistics:
         """
         Let them talk.
@@ -102,7 +114,7 @@ class CallTests(SynchronousTestCase):
         @return: the browser's statistics.
         """
         statistics = until(
-            lambda: self.conversed(since, tone), f"the browser hears {tone} Hz; {self.phone.log()}"
+            lambda: self.conversed(since, tone), f"the browser hears {tone} Hz", explain=self.situation
         )
         self.assertEqual(self.phone.state(), "connected")
         self.assertEqual(statistics.dtls, "connected")

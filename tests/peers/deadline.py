@@ -9,16 +9,22 @@ from typing import TypeVar
 T = TypeVar("T")
 
 #: How long things may take that take a second on an idle machine.
-PATIENCE = 30.0
+PATIENCE = 8.0
 #: Pause between two looks.
 PERIOD = 0.03
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
+def until(
+    condition: Callable[[], T],
+    what: str,
+    seconds: float = PATIENCE,
+    explain: Callable[[], object] = lambda: "nothing more is known",
+) -> T:
     """
     Ask again and again until the answer is true.
 
     @param what: what is waited for, for the failure's text.
+    @param explain: what else to say in it.
 
     @return: the answer.
 
@@ -27,6 +33,6 @@ def until(condition: Callable[[], T], what: str, seconds: float = PATIENCE) -> T
     end = time.monotonic() + seconds
     while not (answer := condition()):
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds:g} s: {what}; last answer {answer!r}")
+            raise AssertionError(f"not within {seconds:g} s: {what}; last answer {answer!r}; {explain()}")
         time.sleep(PERIOD)
     return answer

@@ -18,6 +18,14 @@ TO_BROWSER = "replace-origin replace-session-connection rtcp-mux-offer ICE=force
 TO_TELEPHONE = "replace-origin replace-session-connection rtcp-mux-demux ICE=remove RTP/AVP"
 
 
+def node(port: int, weight: int = 1) -> str:
+    """
+    A media gateway on 127.0.0.1, in the notation of Kamailio's rtpengine
+    module.
+    """
+    return f"udp:127.0.0.1:{port}={weight}"
+
+
 class Kamailio:
     """
     A running Kamailio.
@@ -28,8 +36,15 @@ class Kamailio:
     """
 
     def __init__(
-        self, directory: Path, ngPort: int, toBrowser: str = TO_BROWSER, toTelephone: str = TO_TELEPHONE
+        self, directory: Path, nodes: str, toBrowser: str = TO_BROWSER, toTelephone: str = TO_TELEPHONE
     ) -> None:
+        """
+        @param directory: where its files go.
+        @param nodes: where the media gateways are, in the notation of its
+            rtpengine module.
+        @param toBrowser: the flags of what goes to browsers.
+        @param toTelephone: the flags of what goes to telephones.
+        """
         self.sipPort = freePort()
         self.webSocketPort = freePort()
         self.sippPort = freePort()
@@ -38,7 +53,7 @@ class Kamailio:
             "SIP": self.sipPort,
             "WEBSOCKET": self.webSocketPort,
             "SIPP": self.sippPort,
-            "NG": ngPort,
+            "NODES": nodes,
             "TO_BROWSER": toBrowser,
             "TO_TELEPHONE": toTelephone,
         }.items():

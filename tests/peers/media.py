@@ -2,6 +2,7 @@
 What takes a call's media: the gateway, or rtpengine in its place.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,12 +15,9 @@ class MediaGateway(Protocol):
     A running program that speaks the ng protocol.
 
     @ivar ngPort: where, on 127.0.0.1.
-    @ivar pid: the number of its process.
-    @ivar ports: the media ports that it may use.
     """
 
     ngPort: int
-    ports: range
 
     def __init__(self, directory: Path) -> None:
         """
@@ -27,7 +25,16 @@ class MediaGateway(Protocol):
         """
 
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """
+        The number of its process.
+        """
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """
+        The media ports that it may use.
+        """
 
     def alive(self) -> bool:
         """

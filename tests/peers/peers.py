@@ -12,6 +12,7 @@ them; where C{CI} is C{true} in the environment it fails instead.
 import os
 import shutil
 from collections.abc import Callable
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -30,15 +31,18 @@ _TestClass = TypeVar("_TestClass", bound=type[SynchronousTestCase])
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """
-    A program, or a file, that comes from somebody else.
+    A program, a library or a file that comes from somebody else.
 
     @ivar name: what people call it.
     @ivar program: the command that it consists of, if it is one.
+    @ivar library: the library that it consists of, if it is one, without
+        C{lib} and what follows the name.
     @ivar file: the file that it consists of, if it is one.
     """
 
     name: str
     program: str | None = None
+    library: str | None = None
     file: Path | None = None
 
     @property
@@ -47,6 +51,8 @@ class Peer:
         Whether it is there.
         """
         if self.file is not None and not self.file.exists():
+            return False
+        if self.library is not None and find_library(self.library) is None:
             return False
         return self.program is None or shutil.which(self.program) is not None
 
@@ -59,6 +65,7 @@ BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
+USRSCTP = Peer(name="usrsctp", library="usrsctp")
 
 
 def needs(*peers: Peer) -> Callable[[_TestClass], _TestClass]:
@@ -96,6 +103,7 @@ __all__ = [
     "RTPENGINE",
     "SIPP",
     "TSHARK",
+    "USRSCTP",
     "Peer",
     "needs",
 ]

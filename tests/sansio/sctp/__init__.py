@@ -1,0 +1,3 @@
+"""
+Tests of L{e2aegw.sansio.sctp}.
+"""

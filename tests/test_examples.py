@@ -1,0 +1,322 @@
+"""
+The examples of the manual: a distribution with an adapter of its own, and an
+application that embeds the gateway.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
+
+from tests.peers.media import ready
+from tests.peers.ng import NG
+from tests.peers.ports import freePort, freeRange
+from tests.peers.process import Process
+
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+
+CONFIG = """\
+[side.access]
+address = "127.0.0.1"
+ports = "{access}-{accessLast}"
+
+[side.core]
+address = "127.0.0.1"
+ports = "{core}-{coreLast}"
+
+[control]
+ng = "127.0.0.1:{ng}"
+
+[[route]]
+access = "srtp"
+core = "{adapter}"
+{more}
+"""
+
+UE = """\
+v=0\r
+o=- 1 1 IN IP4 127.0.0.1\r
+s=-\r
+c=IN IP4 127.0.0.1\r
+t=0 0\r
+m=audio {port} RTP/SAVP 0\r
+a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r
+a=3ge2ae:requested\r
+"""
+PHONE = """\
+v=0\r
+o=- 1 1 IN IP4 127.0.0.1\r
+s=-\r
+c=IN IP4 127.0.0.1\r
+t=0 0\r
+m=audio {port} RTP/AVP 0\r
+"""
+PACKET = b"\x80\x00\x00\x01" + bytes(7) + b"\x07" + b"an example of speech"
+
+
+def writeConfig(path: Path, ng: int, adapter: str = "rtp", more: str = "") -> None:
+    """
+    Write a configuration with free ports.
+    """
+    first = freeRange(40)
+    path.write_text(
+        CONFIG.format(
+            access=first,
+            accessLast=first + 19,
+            core=first + 20,
+            coreLast=first + 39,
+            ng=ng,
+            adapter=adapter,
+            more=more,
+        )
+    )
+
+
+def listen() -> socket.socket:
+    """
+    A telephone's socket.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", 0))
+    made.settimeout(5)
+    return made
+
+
+def port(sdp: str) -> tuple[str, int]:
+    """
+    Where a description says that its party receives.
+    """
+    return "127.0.0.1", int(re.findall(r"m=audio (\d+) ", sdp)[0])
+
+
+class Folder(SynchronousTestCase):
+    """
+    Tests that need a folder.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make it.
+        """
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.folder = Path(made.name)
+
+
+class CaptureTests(Folder):
+    """
+    The adapter in a distribution of its own.
+    """
+
+    def setUp(self) -> None:
+        """
+        Install it, apart from everything else.
+        """
+        super().setUp()
+        self.site = self.folder / "site"
+        copy = self.folder / "capture"
+        subprocess.run(["cp", "-r", str(EXAMPLES / "capture"), str(copy)], check=True)
+        options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+        command = [sys.executable, "-m", "pip", "install", *options, "--target", str(self.site), str(copy)]
+        subprocess.run(command, check=True, capture_output=True)
+        self.environment = {**os.environ, "PYTHONPATH": str(self.site)}
+
+    def test_itsOwnTests(self) -> None:
+        """
+        They pass, the contract among them.
+        """
+        command = [
+            sys.executable,
+            "-m",
+            "twisted.trial",
+            "--temp-directory",
+            str(self.folder / "t"),
+            "test_capture",
+        ]
+        environment = {**self.environment, "PYTHONPATH": f"{self.site}:{EXAMPLES / 'capture'}"}
+        done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("PASSED", done.stdout)
+
+    def test_mediaPasses(self) -> None:
+        """
+        C{twistd} finds it by its entry point, gives it its options, and what a
+        UE protected is in the file in the clear.
+        """
+        captures, ng = self.folder / "captures", freePort()
+        captures.mkdir()
+        config = self.folder / "gateway.toml"
+        writeConfig(config, ng, "capture", f'[adapter.capture]\nfolder = "{captures}"')
+        twistd = Path(sys.executable).with_name("twistd")
+        command = [str(twistd), "--nodaemon", "--pidfile=", "e2aegw", "-c", str(config)]
+        gateway = Process("gateway", command, self.folder, environment=self.environment)
+        self.addCleanup(gateway.end)
+        ready(SimpleNamespace(ngPort=ng, alive=gateway.alive))
+        self._call(NG(ng))
+        [capture] = captures.iterdir()
+        self.assertIn(PACKET, capture.read_bytes())
+
+    def _call(self, ng: NG) -> None:
+        from e2aegw.sansio.sdes import Crypto, generate
+        from e2aegw.sansio.srtp import Context, Profile
+
+        self.addCleanup(ng.close)
+        ue, phone = listen(), listen()
+        self.addCleanup(ue.close)
+        self.addCleanup(phone.close)
+        key = generate("1", Profile.AES_CM_128_HMAC_SHA1_80)
+        line = str(key.line().value).partition("inline:")[2]
+        offer = UE.format(port=ue.getsockname()[1], key=line)
+        said = ng.command("offer", call_id="c", from_tag="a", sdp=offer)
+        answer = PHONE.format(port=phone.getsockname()[1])
+        heard = ng.command("answer", call_id="c", from_tag="a", to_tag="b", sdp=answer)
+        ue.sendto(Context(key.keys, inbound=False).protect(PACKET), port(heard["sdp"]))
+        self.assertEqual(phone.recv(2048), PACKET)
+        theirs = Crypto.parse(re.findall(r"a=crypto:(.*)\r", heard["sdp"])[0])
+        phone.sendto(PACKET, port(said["sdp"]))
+        self.assertEqual(Context(theirs.keys, inbound=True).unprotect(ue.recv(2048)), PACKET)
+        ng.command("delete", call_id="c", from_tag="a")
+
+
+class _Stack:
+    """
+    A SIP stack, as far as the example needs one.
+    """
+
+    handler: Callable[[Any], Any]
+
+    def onInvite(self, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """
+        Remember who handles INVITEs.
+        """
+        self.handler = handler
+        return handler
+
+
+class _Invite:
+    """
+    An INVITE, answered by a telephone on C{port}.
+    """
+
+    callID = "example"
+
+    def __init__(self, sdp: str, port: int) -> None:
+        self.sdp = sdp
+        self.ended: Deferred[None] = Deferred()
+        self.forwarded = self.accepted = ""
+        self.rejected: tuple[int, str] | None = None
+        self._port = port
+
+    def whenEnded(self) -> Deferred[None]:
+        """
+        Fires with BYE.
+        """
+        return self.ended
+
+    def forward(self, sdp: str) -> Deferred[Any]:
+        """
+        Send it on.
+        """
+        self.forwarded = sdp
+        return succeed(SimpleNamespace(sdp=PHONE.format(port=self._port)))
+
+    def accept(self, sdp: str) -> None:
+        """
+        200 OK.
+        """
+        self.accepted = sdp
+
+    def reject(self, code: int, reason: str) -> None:
+        """
+        Something else.
+        """
+        self.rejected = (code, reason)
+
+
+class EmbedTests(TestCase):
+    """
+    The application of fifteen lines.
+    """
+
+    async def test_call(self) -> None:
+        """
+        A call without any controller: media passes, and BYE frees the ports.
+        """
+        from e2aegw.sansio.sdes import generate
+        from e2aegw.sansio.srtp import Context, Profile
+
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        config = Path(folder.name) / "e2aegw.toml"
+        writeConfig(config, freePort())
+        spec = spec_from_file_location("embed", EXAMPLES / "embed.py")
+        assert spec is not None and spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        application, stack = MultiService(), _Stack()
+        gateway = module.embed(application, stack, str(config))
+        application.startService()
+        self.addCleanup(application.stopService)
+
+        ue, phone = listen(), listen()
+        self.addCleanup(ue.close)
+        self.addCleanup(phone.close)
+        key = generate("1", Profile.AES_CM_128_HMAC_SHA1_80)
+        line = str(key.line().value).partition("inline:")[2]
+        invite = _Invite(UE.format(port=ue.getsockname()[1], key=line), phone.getsockname()[1])
+        await stack.handler(invite)
+        self.assertIn("RTP/AVP", invite.forwarded)
+        self.assertIn("RTP/SAVP", invite.accepted)
+        ue.sendto(Context(key.keys, inbound=False).protect(PACKET), port(invite.accepted))
+        received = await self._read(phone)
+        self.assertEqual(received, PACKET)
+        self.assertEqual(gateway.portsLent, 2)
+        invite.ended.callback(None)
+        self.assertEqual(gateway.portsLent, 0)
+
+        refused = _Invite("nonsense", 1)
+        await stack.handler(refused)
+        assert refused.rejected is not None
+        self.assertEqual(refused.rejected[0], 488)
+
+    def _read(self, sock: socket.socket) -> "Deferred[bytes]":
+        """
+        The next datagram, without keeping the reactor from its work.
+        """
+        from twisted.internet import reactor
+
+        arrived: Deferred[bytes] = Deferred()
+        sock.setblocking(False)
+
+        @implementer(IReadDescriptor)
+        class Reader:
+            def fileno(self) -> int:
+                return sock.fileno()
+
+            def logPrefix(self) -> str:
+                return "test"
+
+            def doRead(self) -> None:
+                reactor.removeReader(self)
+                arrived.callback(sock.recv(2048))
+
+            def connectionLost(self, reason: object) -> None:
+                """
+                See C{IReadDescriptor}.
+                """
+
+        reactor.addReader(Reader())
+        return arrived
