@@ -220,14 +220,16 @@ class Gateway(Service):
                     return ours, kind, theirs, theirs.protos[decision.proto.upper()]
         raise NegotiationError(f"no route for {section.media} {section.proto} to {decision.proto}")
 
-    def transport(self, kind: str, side: Side, version: int | None, terms: Terms) -> Any:
+    def transport(
+        self, kind: str, side: Side, version: int | None, terms: Terms, *, strict: bool = False
+    ) -> Any:
         """
         See L{e2aegw.gateway.session.Workshop}.
         """
         pools = self._pools[side]
         pool = next(iter(pools.values())) if version is None else pools.get(version)
         if pool is None:
-            if terms.addressFamily is not None:
+            if strict:
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
         endpoint = self._anonymousEndpoint if terms.anonymous else self._commonEndpoint

@@ -51,11 +51,14 @@ class Workshop(Protocol):
         @raise NegotiationError: no route has both.
         """
 
-    def transport(self, kind: str, side: Side, version: int | None, terms: Terms) -> Any:
+    def transport(
+        self, kind: str, side: Side, version: int | None, terms: Terms, *, strict: bool = False
+    ) -> Any:
         """
         Build a transport.
 
         @param version: the version of IP, or L{None} for the side's first.
+        @param strict: no other version will do.
 
         @raise NegotiationError: the side has no address of that version.
         @raise ResourceError: there are no ports.
@@ -148,7 +151,8 @@ class Session:
         """
         See L{ISession}.
         """
-        terms = replace(terms, kind=Kind.OFFER)
+        if terms.kind is not Kind.OFFER:
+            terms = replace(terms, kind=Kind.OFFER)
         return self._do(
             (sdp, side, terms, answerer), terms, lambda: self._offer(sdp, side, terms, int(answerer))
         )
@@ -403,14 +407,15 @@ class Session:
         farAdapter = farFactory.buildAdapter(decision.proto)
         version = None if section.address is None else (6 if family(section.address) == "IP6" else 4)
         mid = section.get("mid")
-        nearTerms = replace(terms, addressFamily=None)
         nearTransport = None
         try:
             if mid is not None and mid in bundled:
-                nearTransport = self._share(near, mid, nearKind, version, nearTerms)
+                nearTransport = self._share(near, mid, nearKind, version, terms)
             else:
-                nearTransport = self._workshop.transport(nearKind, near.side, version, nearTerms)
-            farTransport = self._workshop.transport(farKind, far.side, terms.addressFamily, terms)
+                nearTransport = self._workshop.transport(nearKind, near.side, version, terms)
+            farTransport = self._workshop.transport(
+                farKind, far.side, terms.addressFamily, terms, strict=True
+            )
         except GatewayError:
             for adapter in (nearAdapter, farAdapter):
                 adapter.connectionLost(ENDED)
@@ -484,20 +489,22 @@ class Session:
         """
         What the far leg says of itself.
         """
+        mux, ice = terms.rtcpMux, terms.ice
         if terms.kind is Kind.OFFER:
+            browser = leg.protection is Protection.DTLS and "webrtc" in (terms.e2ae or ())
             # RFC 5761 clause 5.1.1: multiplexing is passed on unless somebody
             # says otherwise; ICE ends where protection does.
-            if not terms.rtcpMux & {"demux", "offer", "require"} and section.has("rtcp-mux"):
-                terms = replace(terms, rtcpMux=terms.rtcpMux | {"offer"})
-            browser = leg.protection is Protection.DTLS and "webrtc" in (terms.e2ae or ())
-            if browser:
-                terms = replace(terms, rtcpMux=terms.rtcpMux | {"offer"})
-            if terms.ice is ICE.DEFAULT:
+            if browser or (not mux & {"demux", "offer", "require"} and section.has("rtcp-mux")):
+                mux = mux | {"offer"}
+            if ice is ICE.DEFAULT:
                 same = near.protection is leg.protection and section.has("ice-ufrag")
-                terms = replace(terms, ice=ICE.FORCE if same or browser else ICE.REMOVE)
+                ice = ICE.FORCE if same or browser else ICE.REMOVE
         else:
-            mux = terms.rtcpMux | stream.mux
-            terms = replace(terms, rtcpMux=mux | {"accept"} if near.transport.muxed else mux)
+            mux = mux | stream.mux
+            if near.transport.muxed:
+                mux = mux | {"accept"}
+        if mux != terms.rtcpMux or ice is not terms.ice:
+            terms = replace(terms, rtcpMux=mux, ice=ice)
         lines = [*leg.adapter.describe(terms), *leg.transport.describe(terms)]
         said = (
             stream.applied
