@@ -7,10 +7,9 @@ from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.python.usage import Options as BaseOptions
-from twisted.python.usage import UsageError
 
 from e2aegw.errors import ConfigError
-from e2aegw.gateway.config import Config, load
+from e2aegw.gateway.config import Config, checkFree, load
 from e2aegw.gateway.control import NGControl
 from e2aegw.gateway.service import Gateway
 
@@ -46,9 +45,12 @@ class Options(BaseOptions):
         line.
         """
         try:
-            self.service = build(load(self["config"]))
+            config = load(self["config"])
+            checkFree(config)
+            self.service = build(config)
         except ConfigError as e:
-            raise UsageError(str(e)) from None
+            # Not a UsageError: for that twistd prints a page about itself.
+            raise SystemExit(f"e2aegw: {e}") from None
 
 
 def build(config: Config) -> MultiService:

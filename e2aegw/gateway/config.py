@@ -178,6 +178,26 @@ def load(path: str | Path) -> Config:
         raise ConfigError(f"{path}: {e}") from None
 
 
+def checkFree(config: Config) -> None:
+    """
+    See that nobody else has the sockets that the configuration names.
+
+    @raise ConfigError: somebody has.
+    """
+    wanted = [("control.ng", each, socket.SOCK_DGRAM) for each in config.ng]
+    if config.demo is not None:
+        wanted.append(("demo.http", config.demo, socket.SOCK_STREAM))
+    for key, (host, port), kind in wanted:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                # What a connection leaves behind when it ends is nobody's.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as e:
+                raise ConfigError(f"{key}: {host} port {port}: {e.strerror}") from None
+
+
 def _explain(message: str) -> str:
     """
     msgspec's message with the key in the file's own notation, C{side.access}
