@@ -34,6 +34,9 @@ MAX_AHEAD: Final = 65535
 #: When incomplete messages, rather than the application, fill the receive
 #: window, this much of it opens all the same, so that they can be completed.
 _GRACE: Final = 16384
+#: Less than this is no room, but an invitation to send small packets (RFC 9260
+#: clause 6.2, RFC 1122 clause 4.2.3.3).
+_SMALL: Final = 2048
 #: The window is told anew when it has grown by this part of itself and the
 #: other side does not know (RFC 9260 clause 6.2).
 _UPDATE: Final = 16
@@ -500,10 +503,10 @@ class Inbound:
         """
         What there is room for.
         """
-        free = self._limit - self.used
+        free = max(self._limit - self.used, 0)
         if free < _GRACE and self._ready * 2 <= self._limit and not self._gaps:
-            return max(free, min(_GRACE, self._hardLimit - self.used, self._limit), 0)
-        return max(free, 0)
+            free = max(free, min(_GRACE, self._hardLimit - self.used, self._limit))
+        return free if free >= _SMALL else 0
 
     def packetEnded(self, now: float) -> None:
         """
