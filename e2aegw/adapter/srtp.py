@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from e2aegw.adapter.rtp import RTPAdapter
@@ -62,6 +64,14 @@ class SRTPAdapter(RTPAdapter):
         The transport is there; does it bring keys?
         """
         self._exported = IKeyExporter.providedBy(self.transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The leg has ended: forget the keys, now and not when memory is needed.
+        """
+        self._inbound = self._outbound = self._controlIn = self._controlOut = self._previous = None
+        self._theirs = self._ours = None
+        self._offered = ()
 
     def handshakeCompleted(self) -> None:
         """

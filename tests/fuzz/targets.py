@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import Description
-from tests.fuzz import rtp, stun
+from tests.fuzz import dcep, rtp, sctp, stun
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -51,5 +51,7 @@ def sdp(data: bytes) -> None:
         assert Description.parse(text).serialize() == text
 
 
+target(*dcep.SEEDS)(dcep.dcep)
 target(*rtp.SEEDS)(rtp.rtp)
+target(*sctp.SEEDS)(sctp.sctp)
 target(*stun.SEEDS)(stun.stun)

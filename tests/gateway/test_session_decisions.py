@@ -6,17 +6,38 @@ import re
 
 from e2aegw.gateway.config import LimitsTable
 from e2aegw.sansio.events import MediaTimeout
-from e2aegw.sansio.sdp import Side
+from e2aegw.sansio.sdp import Description, Side
 from e2aegw.sansio.terms import Terms
 from e2aegw.testing import Terminal
 from tests.gateway.fixture import ACCESS, ACCESS6, CORE, CORE6
 from tests.gateway.telephones import CM80, REQUESTED, CallTestCase
 
 
+def crypto(sdp: str) -> list[str]:
+    """
+    The values of the crypto attributes of a description.
+    """
+    return re.findall("a=crypto:(.*)\r", sdp)
+
+
 class DecisionTests(CallTestCase):
     """
     Whether protection ends here.
     """
+
+    def test_R_06_thatLineOnly(self) -> None:
+        """
+        Of two lines with keys, the one with the request is plain in the core,
+        and the other is the ends' business.
+        """
+        video = Terminal(self.network, "198.51.100.7", suites=[CM80], media="video")
+        self.addCleanup(video.close)
+        sdp = self.ue.offer() + video.section()
+        terms = Terms(e2ae={"sdes-srtp"})
+        offer = Description.parse(self.result(self.session.offer(sdp, Side.ACCESS, terms)))
+        audio, other = offer.sections
+        self.assertEqual((audio.proto, audio.has("crypto")), ("RTP/AVP", False))
+        self.assertEqual((other.proto, other.all("crypto")), ("RTP/SAVP", crypto(video.section())))
 
     def test_R_07_notAnnounced(self) -> None:
         """

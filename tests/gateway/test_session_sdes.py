@@ -145,16 +145,36 @@ class OriginatingTests(CallTestCase):
         second = self.result(self.session.answer(self.phone.answer(again)))
         self.assertNotEqual(re.findall("inline:.*", first), re.findall("inline:.*", second))
 
+    def test_R_26_countsAnew(self) -> None:
+        """
+        At the new address packets are counted anew, under the old key of the
+        UE, too: its first sequence number need not follow.
+        """
+        self.call()
+        for _ in range(3):
+            self.assertMedia()
+        moved = Terminal(self.network, "198.51.100.77", suites=self.suites, lines=REQUESTED)
+        self.addCleanup(moved.close)
+        # The UE that starts again somewhere else, with the key that it had.
+        moved._keys, moved.ssrc, moved._sequence = self.ue._keys, self.ue.ssrc, self.ue._sequence - 5 & 0x7FFF
+        self.ue = moved
+        self.call()
+        self.assertMedia()
+
     def test_R_27_profiles(self) -> None:
         """
-        SAVPF is answered with SAVPF.
+        SAVP is answered with SAVP and SAVPF with SAVPF, and the core gets AVP.
         """
-        ue = Terminal(self.network, "198.51.100.8", suites=[CM80], feedback=True, lines=REQUESTED)
-        self.addCleanup(ue.close)
-        offer = self.result(self.session.offer(ue.offer(), Side.ACCESS))
-        self.assertIn("RTP/AVP 0", offer)
-        answer = self.result(self.session.answer(self.phone.answer(offer)))
-        self.assertIn("RTP/SAVPF 0", answer)
+        for feedback, profile in ((False, "RTP/SAVP"), (True, "RTP/SAVPF")):
+            ue = Terminal(
+                self.network, "198.51.100.8", suites=self.suites, feedback=feedback, lines=REQUESTED
+            )
+            self.addCleanup(ue.close)
+            session = self.gateway.newSession(profile)
+            offer = self.result(session.offer(ue.offer(), Side.ACCESS))
+            self.assertRegex(offer, r"m=audio \d+ RTP/AVP 0")
+            answer = self.result(session.answer(self.phone.answer(offer)))
+            self.assertRegex(answer, rf"m=audio \d+ {profile} 0")
 
     def test_R_99_replay(self) -> None:
         """

@@ -32,8 +32,12 @@ MAX_GAPS: Final = 1024
 #: How far above the cumulative TSN a chunk may be: what a gap block can say.
 MAX_AHEAD: Final = 65535
 #: When incomplete messages, rather than the application, fill the receive
-#: window, this much of it opens all the same, so that they can be completed.
+#: window, this much of it, or a quarter, opens all the same, so that they can
+#: be completed.
 _GRACE: Final = 16384
+#: Less than this is no room, but an invitation to send small packets (RFC 9260
+#: clause 6.2, RFC 1122 clause 4.2.3.3).
+_SMALL: Final = 2048
 #: The window is told anew when it has grown by this part of itself and the
 #: other side does not know (RFC 9260 clause 6.2).
 _UPDATE: Final = 16
@@ -500,10 +504,11 @@ class Inbound:
         """
         What there is room for.
         """
-        free = self._limit - self.used
-        if free < _GRACE and self._ready * 2 <= self._limit and not self._gaps:
-            return max(free, min(_GRACE, self._hardLimit - self.used, self._limit), 0)
-        return max(free, 0)
+        free = max(self._limit - self.used, 0)
+        grace = min(_GRACE, self._limit // 4)
+        if free < grace and self._ready * 2 <= self._limit and not self._gaps:
+            free = max(free, min(grace, self._hardLimit - self.used))
+        return free if free >= _SMALL else 0
 
     def packetEnded(self, now: float) -> None:
         """

@@ -547,12 +547,16 @@ class Outbound:
         """
         self.timer = math.inf
         self._burst = MAX_BURST
-        heard, self._heard = self._heard, False
         self.roundTrip.expired()
         if not self._outstanding:
             self._probe = True
             return False
         self.timer = now + self.roundTrip.rto
+        # RFC 9260 clause 6.1 A: the other side answers, and has no room for
+        # what it is sent.
+        full = self._heard and self._window < self.room
+        self._heard = False
+        self.probing = self.probing or full
         if not self.probing:
             self.congestion.expired()
         self._timed = -1
@@ -560,4 +564,4 @@ class Outbound:
             if sent.state == FLYING:
                 self._lose(sent, now)
         self._advance(now)
-        return not (self.probing and heard)
+        return not full
