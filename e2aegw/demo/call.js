@@ -1,5 +1,8 @@
 // One call: the browser's half of it, and what the gateway tells.
 
+const LOOPBACK = /^a=candidate:\S+ \d+ udp \d+ (127\.\S+|::1) /im;
+const CANDIDATE = /^a=candidate:/m;
+
 // Milliseconds that the browser may look for addresses of its own.  The gateway
 // needs none of them: they are for whoever reads the offer.
 const GATHERING = 1500;
@@ -36,6 +39,11 @@ export class Call {
     this.handlers.exchange(reply.exchange, reply.flags);
     this.listen();
     await connection.setRemoteDescription({ type: "answer", sdp: reply.answer });
+    if (this.refusesLoopback(reply.answer))
+      throw new Error(
+        "Firefox does not send media to 127.0.0.1, where the gateway is. Set media.peerconnection.ice.loopback" +
+          " to true in about:config and allow the microphone, or give the gateway another address of this machine.",
+      );
     const [sender] = connection.getSenders();
     if (sender.transport) sender.transport.addEventListener("statechange", () => this.changed());
     this.late = setTimeout(() => this.connected || this.fail(), SETUP);
@@ -95,15 +103,20 @@ export class Call {
     if (connection.connectionState === "failed") this.fail();
   }
 
+  // Firefox, unless told otherwise, neither has a loopback address nor sends to one.
+  refusesLoopback(answer) {
+    if (!("mozInnerScreenX" in window)) return false;
+    return LOOPBACK.test(answer) && !LOOPBACK.test(this.connection.localDescription.sdp);
+  }
+
   // It did not come to a conversation, or it does not go on.
   fail() {
     const { connection } = this;
     if (["connected", "completed"].includes(connection.iceConnectionState))
       return this.end("The handshake (DTLS) between the browser and the gateway failed. The gateway's log says why.", true);
-    const none = !/^a=candidate:/m.test(connection.localDescription.sdp);
     this.end(
-      none
-        ? "The browser found no network address of its own to call from. Firefox does not use 127.0.0.1: it needs another network."
+      !CANDIDATE.test(connection.localDescription.sdp)
+        ? "The browser found no network address of its own to call from. It needs some network, if only for that."
         : "The browser does not reach the gateway over UDP. Something between them, or in the browser, keeps packets away.",
       true,
     );

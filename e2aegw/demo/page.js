@@ -20,9 +20,9 @@ function status(text) {
   $("status").textContent = text;
 }
 
-function complain(text, offerTone = false) {
+function complain(text, offerTune = false) {
   $("problem-text").textContent = text;
-  $("problem-tone").hidden = !offerTone;
+  $("problem-tune").hidden = !offerTune;
   $("problem").hidden = false;
 }
 
@@ -44,9 +44,9 @@ async function begin() {
   way.reset();
   context ??= new AudioContext();
   context.resume();
-  const wantsTone = document.querySelector("input[name=source]:checked").value === "tone";
+  const wantsTune = document.querySelector("input[name=source]:checked").value === "tune";
   try {
-    if (wantsTone) stream = tune(context);
+    if (wantsTune) stream = tune(context);
     else {
       status("The browser asks for the microphone …");
       const found = await microphone();
@@ -141,8 +141,8 @@ function hangUp() {
 
 button.addEventListener("click", () => (button.dataset.does === "call" ? begin() : hangUp()));
 $("problem-close").addEventListener("click", () => ($("problem").hidden = true));
-$("problem-tone").addEventListener("click", () => {
-  document.querySelector("input[value=tone]").checked = true;
+$("problem-tune").addEventListener("click", () => {
+  document.querySelector("input[value=tune]").checked = true;
   begin();
 });
 $("differences").addEventListener("change", differences);

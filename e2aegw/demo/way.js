@@ -49,7 +49,7 @@ export class Way {
 
   reset() {
     this.before = {};
-    this.last = null;
+    this.begun = false;
     for (const cell of document.querySelectorAll("#counters tbody td")) put(cell.id, null);
     for (const id of ["ice", "dtls", "core"]) state(`state-${id}`, "idle", "idle");
     for (const id of ["srtp", "rtp"]) state(`state-${id}`, "idle", "silent");
@@ -59,6 +59,8 @@ export class Way {
 
   // The call is over: nothing moves any more, but the counters stay.
   stop(failed) {
+    if (!this.begun) return;
+    this.begun = false;
     for (const side of ["access", "core"]) {
       const link = $(`link-${side}`);
       link.dataset.state = failed && side === "access" && link.dataset.state !== "flowing" ? "failed" : "idle";
@@ -73,6 +75,7 @@ export class Way {
 
   // What the browser says of its connection.
   states({ ice, dtls }) {
+    this.begun = true;
     const moods = {
       new: "idle",
       checking: "trying",
@@ -148,8 +151,8 @@ export class Way {
     put("core-quality", `${numbers.format(echo.lost)} lost, jitter ${(echo.jitter * 1000).toFixed(1)} ms, ${echo.codec}`);
 
     const flows = [rates[0] && rates[3], rates[1] && rates[2]].map(Boolean);
-    state("state-srtp", flows[0] ? "good" : "trying", flows[0] ? "both ways" : "silent");
-    state("state-rtp", flows[1] ? "good" : "trying", flows[1] ? "both ways" : "silent");
+    state("state-srtp", flows[0] ? "good" : "trying", flows[0] ? "flows" : "silent");
+    state("state-rtp", flows[1] ? "good" : "trying", flows[1] ? "flows" : "silent");
     state("state-core", core.remote ? "good" : "trying", core.remote ? "known" : "unknown");
     $("link-access").dataset.state = flows[0] ? "flowing" : access.suite ? "up" : "idle";
     $("link-core").dataset.state = flows[1] ? "flowing" : "up";

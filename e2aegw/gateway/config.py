@@ -18,6 +18,11 @@ from e2aegw.errors import ConfigError
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.sdp import Side
 
+#: What stands for the address that this machine uses towards the world.
+AUTO = "auto"
+#: Somewhere in the world, and nobody is there (RFC 5737).
+_WORLD = ("198.51.100.1", 9)
+
 _RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})\Z")
 
 
@@ -239,7 +244,8 @@ def _check(table: FileTable, folder: Path) -> Config:
 
 
 def _side(name: str, table: SideTable) -> SideConfig:
-    hosts = [table.address] if isinstance(table.address, str) else table.address
+    given = [table.address] if isinstance(table.address, str) else table.address
+    hosts = [outward() if host == AUTO else host for host in given]
     said = [table.advertise] if isinstance(table.advertise, str) else table.advertise
     if not hosts:
         raise ConfigError(f"side.{name}.address: there is none")
@@ -271,6 +277,23 @@ def _checkOverlap(access: SideConfig, core: SideConfig) -> None:
     both = set(access.names) & set(core.names)
     if both:
         raise ConfigError(f"side.core.names: {sorted(both)[0]} is a name of side.access, too")
+
+
+def outward(world: tuple[str, int] = _WORLD) -> str:
+    """
+    The IPv4 address that this machine uses towards the world, or 127.0.0.1 if
+    there is no way there.
+
+    @param world: somebody out there.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # This asks for the route and sends nothing.
+            probe.connect(world)
+        except OSError:
+            return "127.0.0.1"
+        host: str = probe.getsockname()[0]
+        return host
 
 
 def _checkNumeric(key: str, host: str) -> None:
