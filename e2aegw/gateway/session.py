@@ -519,15 +519,18 @@ class Session:
         self, section: Section, leg: Leg, own: Sequence[Line], browser: bool, terms: Terms, mid: str | None
     ) -> Section:
         feedback = leg.proto.upper().endswith("F")
-        lines = (
+        lines = [
             line
             for line in section.lines
             if compose.crosses(line, feedback=feedback, fromWebRTC=browser, passes=leg.adapter.passes)
-        )
+        ]
         host, port = leg.transport.localAddress
-        held = section.address in ("0.0.0.0", "::") and "zero-address" not in terms.replace
-        if held and not section.has("ice-ufrag"):
-            host = str(section.address)
+        if section.address in ("0.0.0.0", "::") and not section.has("ice-ufrag"):
+            # Hold in the old way (RFC 3264 clause 8.4); said in the new one,
+            # too, for those who do not know it any more.
+            lines = compose.held(lines)
+            if "zero-address" not in terms.replace:
+                host = str(section.address)
         return compose.section(section, leg.proto, (terms.mediaAddress or host, port), lines, own, mid)
 
     def _rejection(self, stream: Stream, mid: str | None) -> Section:

@@ -43,6 +43,19 @@ def crosses(line: Line, *, feedback: bool, fromWebRTC: bool, passes: Set[str] = 
     return True
 
 
+#: What a direction becomes when its party does not want to receive.
+_HELD = {"sendrecv": "sendonly", "recvonly": "inactive"}
+
+
+def held(lines: Sequence[Line]) -> list[Line]:
+    """
+    The attributes of a section whose party does not want to receive.
+    """
+    if not any(line.name in ("sendrecv", "sendonly", "recvonly", "inactive") for line in lines):
+        return [*lines, Line("sendonly")]
+    return [Line(_HELD.get(line.name, line.name), line.value) for line in lines]
+
+
 def section(
     near: Section,
     proto: str,

@@ -212,6 +212,12 @@ FLAGS: Final[tuple[Flag, ...]] = (
         Place.FLAG,
     ),
     _flag(
+        "no-rtcp-attribute",
+        ngeffects.switch("rtcpLine", False),
+        "do not write ``a=rtcp``",
+        Place.FLAG,
+    ),
+    _flag(
         "asymmetric",
         ngeffects.switch("asymmetric"),
         "the party sends from elsewhere: never follow the source of its packets",
@@ -349,7 +355,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _accepted("generate-mid", "``a=mid`` is written where it is needed"),
     _accepted("trickle-ICE", "candidates are never trickled"),
     _accepted("ICE-reject", "an offer of ICE is answered"),
-    _accepted("no-rtcp-attribute full-rtcp-attribute", "``a=rtcp`` is written where it is needed"),
+    _accepted("full-rtcp-attribute", "``a=rtcp`` holds the port; the address is the section's"),
     _accepted("loop-protect", "the gateway knows its own addresses"),
     _accepted("original-sendrecv", "directions are never changed"),
     _accepted("no-port-latching no-tls-id no-redis-update no-jitter-buffer reset new-branch", "as it is"),

@@ -64,6 +64,7 @@ class Terms:
         C{"reject"}; the last two are about the near party.
     @ivar addressFamily: 4 or 6, or L{None} for the side's first.
     @ivar mediaAddress: the address to write instead of the gateway's own.
+    @ivar rtcpLine: whether to say which port RTCP has (C{a=rtcp}, RFC 3605).
     @ivar tos: the traffic class octet of packets sent, or L{None}.
     @ivar e2ae: what the UE and the network agreed on at registration
         (C{"sdes-srtp"}, C{"msrp-tls"}, C{"bfcp-tls"}, C{"udptl-dtls"},
@@ -91,5 +92,6 @@ class Terms:
     addressFamily: int | None = None
     mediaAddress: str | None = None
     tos: int | None = None
+    rtcpLine: bool = True
     e2ae: Set[str] | None = None
     anonymous: bool = False

@@ -67,6 +67,8 @@ class UDPTransport:
         self._tos: int | None = None
         self._candidates: list[tuple[int, Address]] = []
         self._knocks: list[float] = []
+        self._signalled: tuple[Address | None, Address | None] = (None, None)
+        self._asymmetric = False
         self._peerMux = False  # what an offer to us said
         self._ourMux = False  # what our offer said
         self._closed = False
@@ -154,13 +156,13 @@ class UDPTransport:
             else:
                 self._settleMux(mux and self._ourMux)
             self._configureICE(ufrag, pwd, terms)
-            for component, address in zip(self.components, (remote, control), strict=False):
-                if lite:
-                    # Nobody will send checks: the default candidates are the
-                    # pair (RFC 8445 clause 8.2).
+            if lite:
+                # Nobody will send checks: the default candidates are the pair
+                # (RFC 8445 clause 8.2).
+                for component in self.components:
                     component.isValid = None
-                if component.isValid is None:
-                    component.signal(address, asymmetric=terms.asymmetric)
+            self._signalled, self._asymmetric = (remote, control), terms.asymmetric
+            self._signal()
             self._candidates, self._knocks = [], []
             if self.agent is not None and not lite:
                 now, self._candidates = self._clock.seconds(), found
@@ -183,10 +185,14 @@ class UDPTransport:
         else:
             mux = self._peerMux and self._control and self._acceptsMux(terms)
             self._settleMux(mux)
+            if terms.ice is ICE.REMOVE and self.agent is not None:
+                self._stopICE()
+                self._signal()
         host, port = (terms.mediaAddress or self.localAddress[0]), self.localAddress[1]
         lines = []
         if self._control:
-            lines.append(Line("rtcp", str(port if mux and terms.kind is Kind.ANSWER else port + 1)))
+            if terms.rtcpLine:
+                lines.append(Line("rtcp", str(port if mux and terms.kind is Kind.ANSWER else port + 1)))
             if mux:
                 lines.append(Line("rtcp-mux"))
                 # RFC 8858: only in offers.
@@ -209,6 +215,15 @@ class UDPTransport:
         attribute (RFC 8839 clause 5.3).
         """
         return self.agent is not None
+
+    def _signal(self) -> None:
+        """
+        Where ICE does not find out, the description says where the remote
+        party is.
+        """
+        for component, address in zip(self.components, self._signalled, strict=False):
+            if component.isValid is None:
+                component.signal(address, asymmetric=self._asymmetric)
 
     def _acceptsMux(self, terms: Terms) -> bool:
         return "reject" not in terms.rtcpMux and ("accept" in terms.rtcpMux or self.muxed)

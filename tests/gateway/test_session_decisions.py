@@ -136,13 +136,22 @@ class FamilyTests(CallTestCase):
         self.assertIn(f"c=IN IP4 {ACCESS}", answer)
         self.assertMedia()
 
+    def test_R_109_sameVersion(self) -> None:
+        """
+        If nobody says otherwise, both sides speak the offerer's version.
+        """
+        ue = Terminal(self.network, "2001:db8:a::7", suites=[CM80], lines=REQUESTED)
+        self.addCleanup(ue.close)
+        offer = self.result(self.session.offer(ue.offer(), Side.ACCESS))
+        self.assertIn(f"c=IN IP6 {CORE6}", offer)
+
     def test_R_109_theOtherWay(self) -> None:
         """
         A UE on IPv6 talks to a core on IPv4.
         """
         self.ue = Terminal(self.network, "2001:db8:a::7", suites=[CM80], lines=REQUESTED)
         self.addCleanup(self.ue.close)
-        _, answer = self.call()
+        _, answer = self.call(Terms(addressFamily=4))
         self.assertIn(f"c=IN IP6 {ACCESS6}", answer)
         self.assertMedia()
 

@@ -285,6 +285,21 @@ class OriginatingTests(BrowserTestCase):
         self.network.flush()
         self.assertMedia()
 
+    def test_ICERemovedFromTheAnswer(self) -> None:
+        """
+        If the controller wants no ICE in the answer, the description's address
+        is where the browser is.
+        """
+        self.browser.setup = "active"
+        offer = self.result(self.session.offer(self.browser.offer(), Side.ACCESS, TO_CORE))
+        answer = self.result(self.session.answer(self.phone.answer(offer), Terms(ice=ICE.REMOVE)))
+        self.assertNotIn("ice-", answer)
+        self.browser.remote = ("198.51.100.1", int(re.findall(r"m=audio (\d+)", answer)[0]))
+        self.browser.hello(client=True)
+        self.network.flush()
+        self.assertTrue(self.browser.established)
+        self.assertMedia()
+
     def test_R_102_candidates(self) -> None:
         """
         One host candidate for each component, C{ice-lite} and C{ice2}.

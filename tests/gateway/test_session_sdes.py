@@ -281,6 +281,30 @@ class OriginatingTests(CallTestCase):
         self.assertEqual(re.findall("inline:.*|m=.*", answer), re.findall("inline:.*|m=.*", first[1]))
         self.assertMedia()
 
+    def test_holdInTheOldWay(self) -> None:
+        """
+        Hold by the address 0.0.0.0 crosses, and is said by the direction, too;
+        a controller may want the address replaced.
+        """
+        self.call()
+        held = self.ue.offer().replace("c=IN IP4 198.51.100.7", "c=IN IP4 0.0.0.0")
+        offer = self.result(self.session.offer(held, Side.ACCESS))
+        self.assertIn("c=IN IP4 0.0.0.0", offer)
+        self.assertIn("a=sendonly", offer)
+        again = self.result(self.session.offer(held, Side.ACCESS, Terms(replace={"zero-address"})))
+        self.assertNotIn("0.0.0.0", again)
+        self.assertIn("a=sendonly", again)
+        self.call()
+        self.assertMedia()
+
+    def test_noLineForRTCP(self) -> None:
+        """
+        A controller may want C{a=rtcp} left out.
+        """
+        offer, answer = self.call(Terms(rtcpLine=False))
+        self.assertNotIn("a=rtcp:", offer + answer)
+        self.assertMedia()
+
     def test_reofferFromTheOtherParty(self) -> None:
         """
         Who answered may offer next.
