@@ -413,8 +413,10 @@ class Session:
                 nearTransport = self._share(near, mid, nearKind, version, terms)
             else:
                 nearTransport = self._workshop.transport(nearKind, near.side, version, terms)
+            # Nobody has to translate between versions of IP who need not.
+            asked = terms.addressFamily
             farTransport = self._workshop.transport(
-                farKind, far.side, terms.addressFamily, terms, strict=True
+                farKind, far.side, asked or version, terms, strict=asked is not None
             )
         except GatewayError:
             for adapter in (nearAdapter, farAdapter):
