@@ -118,20 +118,21 @@ class SoakTests(SynchronousTestCase):
         name = f"call{number}"
         far = Terminal(f"{name} far", self.weather)
         kind = number % 5
+        there: dict[str, Any] = {"direction": ["access", "core"]}
+        back: dict[str, Any] = {}
         if kind in (0, 1):
             near: Terminal = SDESTerminal(f"{name} near", self.weather)
-            there, back = {"transport-protocol": "RTP/AVP"}, {"transport-protocol": "RTP/SAVP"}
+            there["transport-protocol"], back["transport-protocol"] = "RTP/AVP", "RTP/SAVP"
         elif kind in (2, 3):
             near = Terminal(f"{name} near", self.weather)
-            there = back = {}
         else:
             near = DTLSTerminal(f"{name} near", self.weather, self.certificate)
-            there, back = TO_TELEPHONE, {**TO_BROWSER, "DTLS": "passive"}
+            there |= TO_TELEPHONE
+            back |= {**TO_BROWSER, "DTLS": "passive"}
         for terminal in (near, far):
             self.terminals.append(terminal)
             for each in terminal.sockets:
                 self.selector.register(each, selectors.EVENT_READ, terminal)
-        there = {**there, "direction": ["access", "core"]}
         return Call(name, near, far, there, back)
 
     def ask(self, command: str, call: Call, **keys: Any) -> dict[str, Any]:
