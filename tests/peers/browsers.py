@@ -229,7 +229,7 @@ class Firefox(Browser):
         """
         result = self._request(
             "script.evaluate",
-            expression=f"Promise.resolve({expression}).then((x) => JSON.stringify(x === undefined ? null : x))",
+            expression=f"Promise.resolve({expression}).then((it) => JSON.stringify(it ?? null))",
             target={"context": self._context},
             awaitPromise=True,
             userActivation=True,

@@ -5,7 +5,6 @@ Kamailio and a media gateway: the stories, for any browser and media gateway.
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.peers import baresip, kamailio, peers
 from tests.peers.baresip import Baresip
-from tests.peers.browsers import Browser, Pages
+from tests.peers.browsers import Chromium, Firefox, Pages
 from tests.peers.deadline import until
 from tests.peers.kamailio import Kamailio
 from tests.peers.media import MediaGateway
@@ -48,7 +47,7 @@ class CallTests(SynchronousTestCase):
     @cvar toTelephone: the flags of what goes to telephones.
     """
 
-    browserClass: ClassVar[Callable[[Path, str], Browser]]
+    browserClass: ClassVar[type[Chromium] | type[Firefox]]
     mediaClass: ClassVar[type[MediaGateway]]
     toBrowser: ClassVar[str] = kamailio.TO_BROWSER
     toTelephone: ClassVar[str] = kamailio.TO_TELEPHONE
@@ -72,7 +71,7 @@ class CallTests(SynchronousTestCase):
         self.addCleanup(self.kamailio.end)
         self.baresip = Baresip(self.directory, self.kamailio.domain, "bob")
         self.addCleanup(self.baresip.end)
-        browser = type(self).browserClass(self.directory, f"{pages.url}index.html")
+        browser = self.browserClass(self.directory, f"{pages.url}index.html")
         self.addCleanup(browser.end)
         self.phone = BrowserPhone(
             browser, self.kamailio.webSocketPort, f"sip:alice@{self.kamailio.domain}", BROWSER_TONE

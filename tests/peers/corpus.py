@@ -330,7 +330,11 @@ def telephone(*attributes: str, port: int = 4700, formats: str = "0 8 126", host
 def _plain() -> list[Call]:
     two = describe(audio(), video(), host=ANN)
     return [
-        call("two telephones", offer(telephone(host=ANN), replace=REPLACE), answer(telephone(), replace=REPLACE)),
+        call(
+            "two telephones",
+            offer(telephone(host=ANN), replace=REPLACE),
+            answer(telephone(), replace=REPLACE),
+        ),
         call("no flags at all", offer(telephone(host=ANN)), answer(telephone())),
         call("no attributes at all", offer(describe(audio())), answer(describe(audio(port=4700), host=BEN))),
         call("fewer codecs in the answer", offer(telephone(host=ANN)), answer(telephone(formats="8 126"))),
@@ -348,7 +352,14 @@ def _plain() -> list[Call]:
             "bandwidths, information and packet times",
             offer(
                 describe(
-                    audio("i=speech", "b=AS:80", "b=RR:0", "a=ptime:20", "a=maxptime:60", "a=silenceSupp:off - - - -"),
+                    audio(
+                        "i=speech",
+                        "b=AS:80",
+                        "b=RR:0",
+                        "a=ptime:20",
+                        "a=maxptime:60",
+                        "a=silenceSupp:off - - - -",
+                    ),
                     session=("b=CT:1000", "a=x-unknown:kept", "a=charset:UTF-8"),
                 )
             ),
@@ -436,7 +447,12 @@ def _again() -> list[Call]:
             offer(held("sendonly", BEN, 4700), ("ben", "ann")),
             answer(held("recvonly", ANN, 4000), ("ben", "ann")),
         ),
-        call("a new address", *first, offer(telephone(port=4300, host="127.0.0.4")), answer(telephone(port=4790))),
+        call(
+            "a new address",
+            *first,
+            offer(telephone(port=4300, host="127.0.0.4")),
+            answer(telephone(port=4790)),
+        ),
         call(
             "video added and removed again",
             offer(one),
@@ -473,7 +489,11 @@ def _again() -> list[Call]:
 def _feedback() -> list[Call]:
     fb = audio("a=rtcp-fb:* trr-int 5000", "a=rtcp-fb:0 nack", proto="RTP/AVPF", formats="0")
     return [
-        call("AVPF on both sides", offer(describe(fb)), answer(describe(audio(port=4700, proto="RTP/AVPF"), host=BEN))),
+        call(
+            "AVPF on both sides",
+            offer(describe(fb)),
+            answer(describe(audio(port=4700, proto="RTP/AVPF"), host=BEN)),
+        ),
         call(
             "AVPF to AVP",
             offer(describe(fb), transport_protocol="RTP/AVP"),
@@ -500,7 +520,11 @@ def _mux() -> list[Call]:
         call("multiplexing offered and taken", offer(mux), answer(muxed)),
         call("multiplexing offered and not taken", offer(mux), answer(two)),
         call("multiplexing undone", offer(mux, rtcp_mux=["demux"]), answer(two)),
-        call("multiplexing undone, said of both", offer(mux, rtcp_mux=["demux"]), answer(two, rtcp_mux=["offer"])),
+        call(
+            "multiplexing undone, said of both",
+            offer(mux, rtcp_mux=["demux"]),
+            answer(two, rtcp_mux=["offer"]),
+        ),
         call("multiplexing added and taken", offer(plain, rtcp_mux=["offer"]), answer(muxed)),
         call("multiplexing added and not taken", offer(plain, rtcp_mux=["offer"]), answer(two)),
         call("multiplexing required", offer(plain, rtcp_mux=["require"]), answer(muxed)),
@@ -575,7 +599,9 @@ def _ice() -> list[Call]:
 
 
 def _sdes() -> list[Call]:
-    def secured(*lines: str, proto: str = "RTP/SAVP", port: int = 4000, host: str = ANN, version: int = 1) -> str:
+    def secured(
+        *lines: str, proto: str = "RTP/SAVP", port: int = 4000, host: str = ANN, version: int = 1
+    ) -> str:
         return describe(audio(*lines, proto=proto, port=port), host=host, version=version)
 
     plain = describe(audio(port=4700), host=BEN)
@@ -616,7 +642,9 @@ def _sdes() -> list[Call]:
             answer(plain, **{"transport-protocol": "RTP/SAVPF"}),
         ),
         call("plain RTP to SDES", offer(telephone(host=ANN), **back), answer(taken(AES80), **to)),
-        call("plain RTP to SDES, another suite", offer(telephone(host=ANN), **back), answer(taken(AES32), **to)),
+        call(
+            "plain RTP to SDES, another suite", offer(telephone(host=ANN), **back), answer(taken(AES32), **to)
+        ),
         call("plain RTP to SDES with GCM", offer(telephone(host=ANN), **back), answer(taken(GCM128), **to)),
         call(
             "plain RTP to SDES with feedback",
@@ -677,7 +705,9 @@ def _sdes() -> list[Call]:
 
 
 def _dtls() -> list[Call]:
-    def secured(setup: str, *more: str, proto: str = "UDP/TLS/RTP/SAVP", port: int = 4000, host: str = ANN) -> str:
+    def secured(
+        setup: str, *more: str, proto: str = "UDP/TLS/RTP/SAVP", port: int = 4000, host: str = ANN
+    ) -> str:
         lines = (FINGERPRINT, f"a=setup:{setup}", *more)
         return describe(audio(*lines, proto=proto, port=port), host=host)
 
@@ -689,8 +719,16 @@ def _dtls() -> list[Call]:
         call("DTLS-SRTP to plain RTP", offer(secured("actpass"), **to), answer(plain, **back)),
         call("DTLS-SRTP from a client", offer(secured("active"), **to), answer(plain, **back)),
         call("DTLS-SRTP from a server", offer(secured("passive"), **to), answer(plain, **back)),
-        call("DTLS-SRTP, we are the client", offer(secured("actpass"), **to), answer(plain, **back, DTLS="active")),
-        call("DTLS-SRTP, we are the server", offer(secured("actpass"), **to), answer(plain, **back, DTLS="passive")),
+        call(
+            "DTLS-SRTP, we are the client",
+            offer(secured("actpass"), **to),
+            answer(plain, **back, DTLS="active"),
+        ),
+        call(
+            "DTLS-SRTP, we are the server",
+            offer(secured("actpass"), **to),
+            answer(plain, **back, DTLS="passive"),
+        ),
         call(
             "DTLS-SRTP with feedback",
             offer(secured("actpass", proto="UDP/TLS/RTP/SAVPF"), **to),
@@ -719,7 +757,8 @@ def _dtls() -> list[Call]:
             "DTLS-SRTP to SDES",
             offer(secured("actpass"), **{"transport-protocol": "RTP/SAVP", "DTLS": "off"}),
             answer(
-                describe(audio(crypto(f"{{tag:{AES80}}}", AES80), port=4700, proto="RTP/SAVP"), host=BEN), **back
+                describe(audio(crypto(f"{{tag:{AES80}}}", AES80), port=4700, proto="RTP/SAVP"), host=BEN),
+                **back,
             ),
         ),
         call(
@@ -733,8 +772,12 @@ def _dtls() -> list[Call]:
 def _browsers() -> list[Call]:
     both = chromium(chromiumVideo(), group="0 1")
     return [
-        call("Chromium calls a telephone", offer(chromium(), **TO_TELEPHONE), answer(telephone(), **TO_BROWSER)),
-        call("Firefox calls a telephone", offer(firefox(), **TO_TELEPHONE), answer(telephone(), **TO_BROWSER)),
+        call(
+            "Chromium calls a telephone", offer(chromium(), **TO_TELEPHONE), answer(telephone(), **TO_BROWSER)
+        ),
+        call(
+            "Firefox calls a telephone", offer(firefox(), **TO_TELEPHONE), answer(telephone(), **TO_BROWSER)
+        ),
         call(
             "a telephone calls a browser",
             offer(telephone(host=ANN), **TO_BROWSER),
@@ -748,12 +791,17 @@ def _browsers() -> list[Call]:
         call(
             "a browser's bundle",
             offer(both, **TO_TELEPHONE),
-            answer(describe(audio(*PHONE, port=4700, formats="0 8 126"), video(port=4710), host=BEN), **TO_BROWSER),
+            answer(
+                describe(audio(*PHONE, port=4700, formats="0 8 126"), video(port=4710), host=BEN),
+                **TO_BROWSER,
+            ),
         ),
         call(
             "a browser's bundle, video rejected",
             offer(both, **TO_TELEPHONE),
-            answer(describe(audio(*PHONE, port=4700, formats="0 8 126"), video(port=0), host=BEN), **TO_BROWSER),
+            answer(
+                describe(audio(*PHONE, port=4700, formats="0 8 126"), video(port=0), host=BEN), **TO_BROWSER
+            ),
         ),
         call(
             "Firefox's bundle",
@@ -765,7 +813,10 @@ def _browsers() -> list[Call]:
             offer(chromium(), **TO_TELEPHONE),
             answer(telephone(), **TO_BROWSER),
             offer(both, **TO_TELEPHONE),
-            answer(describe(audio(*PHONE, port=4700, formats="0 8 126"), video(port=4710), host=BEN), **TO_BROWSER),
+            answer(
+                describe(audio(*PHONE, port=4700, formats="0 8 126"), video(port=4710), host=BEN),
+                **TO_BROWSER,
+            ),
         ),
         call(
             "a browser starts ICE anew",
@@ -796,8 +847,14 @@ def _flags() -> list[Call]:
 
     return [
         both("traffic class", tos=184),
-        both("the signalling's address trusted", flags=["SIP-source-address"], received_from=["IP4", "127.0.0.8"]),
-        both("the description's address trusted", flags=["trust-address"], received_from=["IP4", "127.0.0.8"]),
+        both(
+            "the signalling's address trusted",
+            flags=["SIP-source-address"],
+            received_from=["IP4", "127.0.0.8"],
+        ),
+        both(
+            "the description's address trusted", flags=["trust-address"], received_from=["IP4", "127.0.0.8"]
+        ),
         both("asymmetric", flags=["asymmetric"]),
         both("strict about the source", flags=["strict-source"]),
         both("ports that stay", flags=["port-latching"]),

@@ -15,7 +15,7 @@ PERIOD = 0.03
 
 
 def until(
-    condition: Callable[[], T],
+    condition: Callable[[], T | None],
     what: str,
     seconds: float = PATIENCE,
     explain: Callable[[], object] = lambda: "nothing more is known",

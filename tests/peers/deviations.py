@@ -60,7 +60,11 @@ def _addsLines(exchange: Exchange, difference: Difference, known: Callable[[str]
     # Several deviations may be in one set of lines: each is asked for its own.
     lines = _onlyTheirs(difference)
     explained = (_isPacketTime, _isNotForAVP)
-    return bool(lines) and any(map(known, lines or ())) and all(any(e(x) for e in explained) for x in lines or ())
+    return (
+        bool(lines)
+        and any(map(known, lines or ()))
+        and all(any(e(x) for e in explained) for x in lines or ())
+    )
 
 
 def _addsPacketTime(exchange: Exchange, difference: Difference) -> bool:
@@ -92,7 +96,9 @@ def _isEmpty(ours: Exchange, theirs: Exchange) -> bool:
 
 
 def _hasNoMedia(ours: Exchange, theirs: Exchange) -> bool:
-    return "m=" not in (ours.message.sdp or "m=") and theirs.reply.get("error-reason") == "Error rewriting SDP"
+    return (
+        "m=" not in (ours.message.sdp or "m=") and theirs.reply.get("error-reason") == "Error rewriting SDP"
+    )
 
 
 def _answersMore(exchange: Exchange, difference: Difference) -> bool:
@@ -103,7 +109,9 @@ def _answersMore(exchange: Exchange, difference: Difference) -> bool:
     if not extra:
         return False
     if difference.field == "codecs":
-        return [codec for codec in difference.here.codecs if codec not in extra] == list(difference.there.codecs)
+        return [codec for codec in difference.here.codecs if codec not in extra] == list(
+            difference.there.codecs
+        )
     if difference.field != "crossed":
         return False
     about = tuple(f"{name}:{codec.split()[0]} " for codec in extra for name in ("fmtp", "rtcp-fb"))
@@ -129,8 +137,8 @@ DEVIATIONS: tuple[Deviation, ...] = (
         covers=lambda exchange, d: d.field == "bundled" and d.ours is True,
     ),
     Deviation(
-        reason="rtpengine takes the port 0 of a section that is bundle-only for a rejection; it means that the"
-        " bundle's transport is used (RFC 9143 clause 6).",
+        reason="rtpengine takes the port 0 of a section that is bundle-only for a rejection; it means that"
+        " the bundle's transport is used (RFC 9143 clause 6).",
         covers=_isBundleOnly,
     ),
     Deviation(
@@ -162,7 +170,9 @@ DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         reason="rtpengine goes on to offer multiplexing to the called party when the calling one no longer"
         " does.  The gateway offers what the later offer says.",
-        covers=lambda exchange, d: exchange.name.startswith("multiplexing dropped") and d.field == "multiplexed",
+        covers=lambda exchange, d: (
+            exchange.name.startswith("multiplexing dropped") and d.field == "multiplexed"
+        ),
     ),
     Deviation(
         reason="The gateway says what is wrong with a description.",

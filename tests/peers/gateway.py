@@ -87,7 +87,14 @@ class Gateway:
         twistd = Path(sys.executable).with_name("twistd")
         self._process = Process(
             "gateway",
-            [str(twistd), "--nodaemon", f"--pidfile={directory / 'gateway.pid'}", "e2aegw", "-c", str(config)],
+            [
+                str(twistd),
+                "--nodaemon",
+                f"--pidfile={directory / 'gateway.pid'}",
+                "e2aegw",
+                "-c",
+                str(config),
+            ],
             directory,
         )
         try:
@@ -138,4 +145,6 @@ class Gateway:
         output = self.output()
         trouble = _TROUBLE.search(output)
         if trouble is not None:
-            raise AssertionError(f"the gateway logged trouble:\n...{output[max(0, trouble.start() - 300) :][:5000]}")
+            raise AssertionError(
+                f"the gateway logged trouble:\n...{output[max(0, trouble.start() - 300) :][:5000]}"
+            )

@@ -97,7 +97,8 @@ class Kamailio:
                     f"OPTIONS sip:nobody@{self.domain} SIP/2.0\r\n"
                     f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bKprobe\r\n"
                     f"From: <sip:probe@{self.domain}>;tag=probe\r\nTo: <sip:nobody@{self.domain}>\r\n"
-                    f"Call-ID: probe\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n".encode()
+                    "Call-ID: probe\r\nCSeq: 1 OPTIONS\r\n"
+                    "Max-Forwards: 5\r\nContent-Length: 0\r\n\r\n".encode()
                 )
                 return probe.recv(2048).startswith(b"SIP/2.0 ")
             except OSError:

@@ -12,7 +12,35 @@ from typing import NamedTuple
 #: Attributes of one hop.  What they mean is in other fields; their values are
 #: the media gateway's own.
 HOP_BY_HOP = frozenset(
-    ["acfg", "acap", "bundle-only", "candidate", "connection", "creq", "crypto", "csup", "end-of-candidates", "fingerprint", "group", "ice-lite", "ice-mismatch", "ice-options", "ice-pacing", "ice-pwd", "ice-ufrag", "mid", "pcfg", "remote-candidates", "rtcp", "rtcp-mux", "rtcp-mux-only", "setup", "tcap", "tls-id", "3ge2ae"]
+    [
+        "acfg",
+        "acap",
+        "bundle-only",
+        "candidate",
+        "connection",
+        "creq",
+        "crypto",
+        "csup",
+        "end-of-candidates",
+        "fingerprint",
+        "group",
+        "ice-lite",
+        "ice-mismatch",
+        "ice-options",
+        "ice-pacing",
+        "ice-pwd",
+        "ice-ufrag",
+        "mid",
+        "pcfg",
+        "remote-candidates",
+        "rtcp",
+        "rtcp-mux",
+        "rtcp-mux-only",
+        "setup",
+        "tcap",
+        "tls-id",
+        "3ge2ae",
+    ]
 )
 #: Attributes that have a field of their own.
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -103,10 +131,10 @@ class Difference(NamedTuple):
 
     def __str__(self) -> str:
         where = "session" if self.stream is None else f"stream {self.stream}"
-        ours, theirs = self.ours, self.theirs
-        if isinstance(ours, frozenset) and isinstance(theirs, frozenset):
-            ours, theirs = sorted(ours - theirs), sorted(theirs - ours)
-        return f"{where}: {self.field}: {ours} against {theirs}"
+        if isinstance(self.ours, frozenset) and isinstance(self.theirs, frozenset):
+            only = sorted(self.ours - self.theirs), sorted(self.theirs - self.ours)
+            return f"{where}: {self.field}: {only[0]} against {only[1]}"
+        return f"{where}: {self.field}: {self.ours} against {self.theirs}"
 
 
 def _values(lines: list[str], name: str) -> list[str]:

@@ -84,9 +84,9 @@ def needs(*peers: Peer) -> Callable[[_TestClass], _TestClass]:
                 def setUp(self: SynchronousTestCase) -> None:
                     self.fail(reason)
 
-                cls.setUp = setUp  # type: ignore[method-assign]
+                cls.setUp = setUp  # type: ignore[method-assign,assignment]
             else:
-                cls.skip = reason  # type: ignore[attr-defined]
+                cls.skip = reason
         return cls
 
     return decorate

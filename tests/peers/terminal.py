@@ -415,7 +415,9 @@ class DTLSTerminal(SecuredTerminal):
             self._weather.send(self.sockets[0], flight[:end], self.remotes[0])
             flight = flight[end:]
         if done and not self.ready:
-            material = self._connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (_KEY + _SALT), None)
+            material = self._connection.export_keying_material(
+                b"EXTRACTOR-dtls_srtp", 2 * (_KEY + _SALT), None
+            )
             keys, salts = material[: 2 * _KEY], material[2 * _KEY :]
             self._outbound = _session(keys[:_KEY] + salts[:_SALT], False)
             self._inbound = _session(keys[_KEY:] + salts[_SALT:], True)

@@ -35,14 +35,15 @@ HEARD = 0.75
 HANDSHAKES = 20.0
 #: Seconds within which everything of a deleted call is gone.
 GONE = 1.0
-#: How many KiB a round may leave behind once the first ones have filled the
-#: allocator's and OpenSSL's pools: a leaked call would be ten times as much.
-GROWTH = 300
+#: How many KiB a call may leave behind for a while, once the first rounds have
+#: filled the allocator's and OpenSSL's pools: replies are remembered for a
+#: minute.  A call that leaked would be more than twice as much.
+REMEMBERED = 30
 #: Rounds until those pools are full.
 WARM = 2
-#: For how many seconds the gateway is watched with nothing to do, and how often
-#: it may wake up: it looks after its calls every few seconds.
-IDLE, WAKE_UPS = 2.0, 10
+#: For how many seconds the gateway is watched with nothing to do, and how many
+#: more wake-ups there may be then after all calls than before.
+IDLE, WAKE_UPS = 2.0, 3
 
 
 class Call(NamedTuple):
@@ -117,20 +118,21 @@ class SoakTests(SynchronousTestCase):
         name = f"call{number}"
         far = Terminal(f"{name} far", self.weather)
         kind = number % 5
+        there: dict[str, Any] = {"direction": ["access", "core"]}
+        back: dict[str, Any] = {}
         if kind in (0, 1):
             near: Terminal = SDESTerminal(f"{name} near", self.weather)
-            there, back = {"transport-protocol": "RTP/AVP"}, {"transport-protocol": "RTP/SAVP"}
+            there["transport-protocol"], back["transport-protocol"] = "RTP/AVP", "RTP/SAVP"
         elif kind in (2, 3):
             near = Terminal(f"{name} near", self.weather)
-            there = back = {}
         else:
             near = DTLSTerminal(f"{name} near", self.weather, self.certificate)
-            there, back = TO_TELEPHONE, {**TO_BROWSER, "DTLS": "passive"}
+            there |= TO_TELEPHONE
+            back |= {**TO_BROWSER, "DTLS": "passive"}
         for terminal in (near, far):
             self.terminals.append(terminal)
             for each in terminal.sockets:
                 self.selector.register(each, selectors.EVENT_READ, terminal)
-        there = {**there, "direction": ["access", "core"]}
         return Call(name, near, far, there, back)
 
     def ask(self, command: str, call: Call, **keys: Any) -> dict[str, Any]:
@@ -213,7 +215,7 @@ class SoakTests(SynchronousTestCase):
             strange = set(heard) - said[speaker]
             self.assertEqual(strange, set(), f"{listener.name} heard somebody else")
             self.assertGreater(len(heard), HEARD * len(said[speaker]), f"{listener.name} heard too little")
-            self.assertGreater(listener.reports, REPORTS / 2, f"{listener.name} got too few reports")
+            self.assertGreater(listener.reports, REPORTS / 4, f"{listener.name} got too few reports")
             if secured:
                 self.assertEqual(max(heard.values()), 1, f"{listener.name} heard something twice")
 
@@ -243,24 +245,28 @@ class SoakTests(SynchronousTestCase):
             terminal.close()
         self.terminals.clear()
 
+    def idle(self) -> int:
+        """
+        How often the gateway wakes up when nobody asks it anything.
+        """
+        began, before = time.monotonic(), self.vitals.wakeUps
+        until(lambda: time.monotonic() - began > IDLE, "time goes by")
+        return self.vitals.wakeUps - before
+
     def test_nothingIsLeft(self) -> None:
         """
         After two hundred calls with loss, reordering, duplication and garbage
         no socket, port, timer or memory is missing.
         """
-        sockets = self.vitals.descriptors
+        sockets, wakeUps = self.vitals.descriptors, self.idle()
         memory: list[int] = []
         for first in range(0, CALLS, ROUND):
             self.round(range(first, first + ROUND))
             until(lambda: self.vitals.descriptors == sockets, "all sockets are closed", GONE)
             self.assertEqual(self.ng.command("list")["calls"], [])
             memory.append(self.vitals.memory)
-        print(memory, sockets)
-        self.assertLess(memory[-1] - memory[WARM - 1], GROWTH * (len(memory) - WARM), memory)
+        self.assertLess(memory[-1] - memory[WARM - 1], REMEMBERED * ROUND * (len(memory) - WARM), memory)
         for port in self.gateway.ports:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
                 each.bind(("127.0.0.1", port))
-        began, before = time.monotonic(), self.vitals.wakeUps
-        until(lambda: time.monotonic() - began > IDLE, "nothing happens for a while")
-        print(self.vitals.wakeUps - before)
-        self.assertLess(self.vitals.wakeUps - before, WAKE_UPS)
+        self.assertLessEqual(self.idle(), wakeUps + WAKE_UPS)

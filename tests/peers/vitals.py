@@ -40,4 +40,6 @@ class Vitals:
         """
         files = (self._folder / "task").glob("*/status")
         texts = [file.read_text() for file in files]
-        return sum(int(line.split()[1]) for t in texts for line in t.splitlines() if line.startswith("voluntary"))
+        return sum(
+            int(line.split()[1]) for t in texts for line in t.splitlines() if line.startswith("voluntary")
+        )
