@@ -25,8 +25,9 @@ def keys(table: Any, path: str = "") -> set[str]:
     found = set()
     for field in msgspec.structs.fields(table):
         here = f"{path}{field.encode_name}"
-        kinds = [each for each in (field.type, *getattr(field.type, "__args__", ())) if isinstance(each, type)]
-        inner = [kind for kind in kinds if issubclass(kind, msgspec.Struct)]
+        # Of lists and of unions, what is in them.
+        kinds = (field.type, *getattr(field.type, "__args__", ()))
+        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
         found |= keys(inner[0], f"{here}.") if inner else {here}
     return found
 

@@ -14,9 +14,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from e2aegw.demo.farend import FarEnd
+from e2aegw.demo.farend import FarEnd, ourAddress
 from e2aegw.errors import ResourceError
-from e2aegw.interfaces import IGatewayObserver, ISession
+from e2aegw.interfaces import IDatagramNetwork, IGatewayObserver, ISession
 from e2aegw.sansio import ngflags
 from e2aegw.sansio.events import Event, HandshakeFailed, MediaTimeout
 from e2aegw.sansio.report import PartyReport
@@ -73,24 +73,25 @@ class Call:
 
     _log = Logger()
 
-    def __init__(self, calls: "Calls", session: Any) -> None:
+    def __init__(self, calls: "Calls", session: Any, far: FarEnd) -> None:
         """
         @param session: provides L{ISession}.
+        @param far: who is called.
         """
         self.name = secrets.token_urlsafe(18)
         self.exchange: Exchange | None = None
         self.ended: str | None = None
         self.session = session
         self._calls = calls
-        self._reactor = calls.reactor
-        self._began = self._reactor.seconds()
-        self._far = FarEnd(self._reactor)
+        self._clock = calls.clock
+        self._began = self._clock.seconds()
+        self._far = far
         self._events: list[dict[str, Any]] = []
         self._watchers: list[Callable[[dict[str, Any]], None]] = []
         self._alone: IDelayedCall | None = None
         self._tick = LoopingCall(self.tell)
-        self._tick.clock = self._reactor
-        self._last: IDelayedCall = self._reactor.callLater(
+        self._tick.clock = self._clock
+        self._last: IDelayedCall = self._clock.callLater(
             MAX_SECONDS, self.end, f"a demonstration's call ends after {MAX_SECONDS / 60:g} minutes"
         )
         self._reason = "the gateway ended the call"
@@ -174,7 +175,7 @@ class Call:
             self._alone.cancel()
         self._alone = None
         if not self._watchers and self.ended is None:
-            self._alone = self._reactor.callLater(GRACE, self.end, "the page is gone")
+            self._alone = self._clock.callLater(GRACE, self.end, "the page is gone")
 
     def happened(self, event: Event) -> None:
         """
@@ -182,14 +183,14 @@ class Call:
         """
         if len(self._events) < MAX_EVENTS:
             values = {name: getattr(event, name) for name in event.__dataclass_fields__}
-            seconds = round(self._reactor.seconds() - self._began, 3)
+            seconds = round(self._clock.seconds() - self._began, 3)
             self._events.append({"event": type(event).__name__, "seconds": seconds, **values})
         if isinstance(event, MediaTimeout):
             self._reason = f"nothing was heard for {event.seconds:g} seconds"
         if isinstance(event, HandshakeFailed) and self._last.active():
             # Not now: the gateway is in the middle of something.
             self._last.cancel()
-            self._last = self._reactor.callLater(0, self.end, f"{event.protocol} failed: {event.reason}")
+            self._last = self._clock.callLater(0, self.end, f"{event.protocol} failed: {event.reason}")
         self.tell()
 
     def report(self) -> dict[str, Any]:
@@ -199,7 +200,7 @@ class Call:
         report = self.session.report()
         return {
             "ended": self.ended,
-            "seconds": round(self._reactor.seconds() - self._began, 3),
+            "seconds": round(self._clock.seconds() - self._began, 3),
             "legs": {party.side.value: _leg(party) for party in report.parties},
             "echo": [
                 {
@@ -226,27 +227,23 @@ def _leg(party: PartyReport) -> list[dict[str, Any]]:
     """
     The media of one side.
     """
-    medias = []
-    for media in party.medias:
-        streams = [stream for stream in media.streams if not stream.control]
-        control = [stream for stream in media.streams if stream.control]
-        for stream in streams:
-            medias.append(
-                {
-                    "media": media.media,
-                    "proto": media.proto,
-                    "local": _text(stream.local),
-                    "remote": _text(stream.endpoint),
-                    "signalled": _text(stream.advertised),
-                    "control": _text(control[0].local) if control else None,
-                    "suite": stream.suite,
-                    "flags": sorted({*media.flags, *stream.flags}),
-                    "packets": stream.packets,
-                    "octets": stream.octets,
-                    "counters": {name: count for name, count in sorted(stream.counters.items()) if count},
-                }
-            )
-    return medias
+    return [
+        {
+            "media": media.media,
+            "proto": media.proto,
+            "local": _text(stream.local),
+            "remote": _text(stream.endpoint),
+            "signalled": _text(stream.advertised),
+            "control": next((_text(each.local) for each in media.streams if each.control), None),
+            "suite": stream.suite,
+            "packets": stream.packets,
+            "octets": stream.octets,
+            "counters": {name: count for name, count in sorted(stream.counters.items()) if count},
+        }
+        for media in party.medias
+        for stream in media.streams
+        if not stream.control
+    ]
 
 
 def _text(address: tuple[str, int] | None) -> str | None:
@@ -261,15 +258,25 @@ class Calls:
     """
     All calls of the demonstration.
 
-    @ivar reactor: provides C{IReactorUDP} and C{IReactorTime}.
+    @ivar clock: provides C{IReactorTime}.
     """
 
-    def __init__(self, reactor: Any, gateway: Any) -> None:
+    def __init__(
+        self,
+        clock: Any,
+        gateway: Any,
+        network: IDatagramNetwork,
+        route: Callable[[str], str] = ourAddress,
+    ) -> None:
         """
         @param gateway: provides L{e2aegw.interfaces.IGateway}.
+        @param network: where the far ends get their ports.
+        @param route: finds our address on the way to another.
         """
-        self.reactor = reactor
+        self.clock = clock
         self._gateway = gateway
+        self._network = network
+        self._route = route
         self._calls: dict[str, Call] = {}
         self._sessions: dict[int, Call] = {}
         gateway.addObserver(self)
@@ -294,7 +301,7 @@ class Calls:
         if len(self._calls) >= MAX_CALLS:
             raise ResourceError(f"There are {MAX_CALLS} calls already; hang up in another window")
         session = self._gateway.newSession(f"demo-{secrets.token_hex(3)}")
-        call = Call(self, session)
+        call = Call(self, session, FarEnd(self.clock, self._network, self._route))
         self._calls[call.name] = call
         self._sessions[id(session)] = call
         await call.begin(offer)

@@ -3,20 +3,18 @@ A telephone that says back what it hears, in plain RTP.
 """
 
 import random
-import socket
+import re
 import time
 from collections import deque
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import DatagramProtocol
 
 from e2aegw.demo.mirror import Mirror
 from e2aegw.errors import NegotiationError, RemoteError, ResourceError
-from e2aegw.interfaces import Address
+from e2aegw.interfaces import Address, IDatagramNetwork, IDatagramPort, Receive
 from e2aegw.sansio.rtp import isControl
 from e2aegw.sansio.sdp import Line, Section
 
@@ -32,10 +30,10 @@ _COMPENSATION = 1.21828
 #: Payload types that need no C{a=rtpmap} (RFC 3551 clause 6).
 _STATIC = {"0": "PCMU/8000", "8": "PCMA/8000"}
 #: What it understands; it need not, but it shall behave like a telephone.
-CODECS = frozenset({"opus", "PCMU", "PCMA"})
+CODECS = {"opus": "opus", "pcma": "PCMA", "pcmu": "PCMU"}
+#: A name, a clock rate and maybe a number of channels.
+_MAPPING = re.compile(r"([!-.0-~]{1,32})/([1-9][0-9]{0,5})(?:/[0-9]{1,2})?\Z")
 _REVERSED = {"sendonly": "recvonly", "recvonly": "sendonly"}
-#: Some port (RFC 863); only the route is asked for, and nothing is sent.
-_DISCARD = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +42,13 @@ class Codec:
     What one payload type of a description stands for.
 
     @ivar format: the payload type.
-    @ivar name: the name, as C{a=rtpmap} has it: C{opus}.
-    @ivar mapping: the whole, C{opus/48000/2}.
+    @ivar mapping: what C{a=rtpmap} says of it: C{opus/48000/2}.
+    @ivar clockRate: the ticks in a second of its timestamps.
     """
 
     format: str
-    name: str
     mapping: str
-
-    @property
-    def clockRate(self) -> int:
-        """
-        The ticks in a second of its timestamps.
-        """
-        return int(self.mapping.split("/")[1])
+    clockRate: int
 
 
 def choose(section: Section) -> Codec:
@@ -71,34 +62,10 @@ def choose(section: Section) -> Codec:
         format, _, mapping = value.partition(" ")
         mappings[format] = mapping.strip()
     for format in section.formats:
-        name, *rest = mappings.get(format, "").split("/")
-        known = next((each for each in CODECS if each.lower() == name.lower()), None)
-        if (
-            known is not None
-            and rest
-            and rest[0].isascii()
-            and rest[0].isdigit()
-            and 0 < int(rest[0]) < 1000000
-        ):
-            return Codec(format, known, mappings[format])
-    raise NegotiationError(f"the echo knows only {', '.join(sorted(CODECS))}")
-
-
-class _Door(DatagramProtocol):
-    """
-    One of the echo's two ports.
-    """
-
-    noisy = False
-
-    def __init__(self, echo: "Echo") -> None:
-        self._echo = echo
-
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        """
-        Something arrived.
-        """
-        self._echo.received(datagram, addr[:2])
+        found = _MAPPING.match(mappings.get(format, ""))
+        if found and found[1].lower() in CODECS:
+            return Codec(format, found[0], int(found[2]))
+    raise NegotiationError(f"the echo knows only {', '.join(sorted(CODECS.values()))}")
 
 
 class Echo:
@@ -112,9 +79,13 @@ class Echo:
     @ivar dropped: how many datagrams were not what they should be.
     """
 
-    def __init__(self, reactor: Any, section: Section, delay: float = DELAY) -> None:
+    def __init__(
+        self, clock: Any, network: IDatagramNetwork, host: str, section: Section, delay: float = DELAY
+    ) -> None:
         """
-        @param reactor: provides C{IReactorUDP} and C{IReactorTime}.
+        @param clock: provides C{IReactorTime}.
+        @param network: where to get ports.
+        @param host: our address.
         @param section: of plain RTP, from the offer.
         @param delay: see L{DELAY}.
 
@@ -123,32 +94,20 @@ class Echo:
         """
         if section.proto.upper() not in ("RTP/AVP", "RTP/AVPF"):
             raise NegotiationError(f"the echo speaks plain RTP, not {section.proto}")
-        try:
-            host = str(ip_address(section.address or ""))
-        except ValueError:
-            raise NegotiationError("the offer does not say where to send") from None
+        remote = numeric(section)
         self.codec = choose(section)
         self.mirror = Mirror(self.codec.clockRate, "echo")
         self.dropped = 0
         self._section = section
         self._delay = delay
-        self._reactor = reactor
-        self._remote: Address = (host, section.port)
-        self._remoteControl: Address = (host, _controlPort(section))
+        self._clock = clock
+        self._remote: Address = (remote, section.port)
+        self._remoteControl: Address = (remote, _controlPort(section))
         self._kept: deque[tuple[float, bytes]] = deque()
         self._saying: IDelayedCall | None = None
-        ours = _routeTo(self._remote)
-        ports: list[Any] = []
-        try:
-            for _ in range(2):
-                ports.append(reactor.listenUDP(0, _Door(self), interface=ours, maxPacketSize=65536))
-        except CannotListenError:
-            for port in ports:
-                port.stopListening()
-            raise ResourceError("the echo found no free port") from None
-        self._media, self._control = ports
-        self.address: Address = (ours, self._media.getHost().port)
-        self._reporting: IDelayedCall | None = reactor.callLater(self._interval() / 2, self._report)
+        self._media, self._control = _openTwo(network, host, self.received)
+        self.address = self._media.address
+        self._reporting: IDelayedCall | None = clock.callLater(self._interval() / 2, self._report)
 
     def describe(self) -> Section:
         """
@@ -158,7 +117,7 @@ class Echo:
         mapped = f"{codec.format} "
         lines = [Line("rtpmap", f"{codec.format} {codec.mapping}")]
         lines += [Line("fmtp", each) for each in offered.all("fmtp") if each.startswith(mapped)]
-        lines.append(Line("rtcp", str(self._control.getHost().port)))
+        lines.append(Line("rtcp", str(self._control.address[1])))
         lines.append(Line(_REVERSED.get(offered.direction, offered.direction)))
         host, port = self.address
         return Section(offered.media, port, offered.proto, [codec.format], address=host, lines=lines)
@@ -167,7 +126,7 @@ class Echo:
         """
         A datagram arrived, at either port.
         """
-        now = self._reactor.seconds()
+        now = self._clock.seconds()
         try:
             if source not in (self._remote, self._remoteControl):
                 raise RemoteError("unknown source")
@@ -187,11 +146,10 @@ class Echo:
                 timer.cancel()
         self._saying = self._reporting = None
         self._kept.clear()
-        self._send(
-            self._control, self.mirror.goodbye(self._reactor.seconds(), time.time()), self._remoteControl
-        )
+        goodbye = self.mirror.goodbye(self._clock.seconds(), time.time())
+        self._send(self._control, goodbye, self._remoteControl)
         for port in (self._media, self._control):
-            port.stopListening()
+            port.close()
 
     def _keep(self, due: float, packet: bytes) -> None:
         if len(self._kept) >= MAX_KEPT:
@@ -199,33 +157,55 @@ class Echo:
             return
         self._kept.append((due, packet))
         if self._saying is None:
-            self._saying = self._reactor.callLater(self._delay, self._say)
+            self._saying = self._clock.callLater(self._delay, self._say)
 
     def _say(self) -> None:
         """
         Send what is due, and come back for what is not.
         """
         self._saying = None
-        now = self._reactor.seconds()
+        now = self._clock.seconds()
         while self._kept and self._kept[0][0] <= now:
             self._send(self._media, self._kept.popleft()[1], self._remote)
         if self._kept:
-            self._saying = self._reactor.callLater(self._kept[0][0] - now, self._say)
+            self._saying = self._clock.callLater(self._kept[0][0] - now, self._say)
 
     def _report(self) -> None:
-        self._send(
-            self._control, self.mirror.report(self._reactor.seconds(), time.time()), self._remoteControl
-        )
-        self._reporting = self._reactor.callLater(self._interval(), self._report)
+        self._send(self._control, self.mirror.report(self._clock.seconds(), time.time()), self._remoteControl)
+        self._reporting = self._clock.callLater(self._interval(), self._report)
 
     def _interval(self) -> float:
         return CONTROL_INTERVAL * random.uniform(0.5, 1.5) / _COMPENSATION
 
-    def _send(self, port: Any, datagram: bytes, destination: Address) -> None:
+    def _send(self, port: IDatagramPort, datagram: bytes, destination: Address) -> None:
         try:
-            port.write(datagram, destination)
+            port.sendto(datagram, destination)
         except OSError:
             self.dropped += 1
+
+
+def numeric(section: Section) -> str:
+    """
+    The address of who offers a section.
+
+    @raise NegotiationError: there is none.
+    """
+    try:
+        return str(ip_address(section.address or ""))
+    except ValueError:
+        raise NegotiationError("the offer does not say where to send") from None
+
+
+def _openTwo(network: IDatagramNetwork, host: str, receive: Receive) -> tuple[IDatagramPort, IDatagramPort]:
+    try:
+        media = network.bind((host, 0), receive)
+        try:
+            return media, network.bind((host, 0), receive)
+        except OSError:
+            media.close()
+            raise
+    except OSError as e:
+        raise ResourceError(f"the echo has no port: {e.strerror}") from None
 
 
 def _controlPort(section: Section) -> int:
@@ -236,19 +216,3 @@ def _controlPort(section: Section) -> int:
     if words and words[0].isascii() and words[0].isdigit() and 0 < int(words[0]) < 65536:
         return int(words[0])
     return min(section.port + 1, 65535)
-
-
-def _routeTo(remote: Address) -> str:
-    """
-    Our address on the way to somebody.
-
-    @raise NegotiationError: there is no way.
-    """
-    family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((remote[0], _DISCARD))
-            host: str = probe.getsockname()[0]
-    except OSError:
-        raise NegotiationError("the echo has no way to the address in the offer") from None
-    return host

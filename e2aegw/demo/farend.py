@@ -4,16 +4,39 @@ somebody behind it who answers.
 """
 
 import secrets
+import socket
+from collections.abc import Callable
 from typing import Any
 
-from e2aegw.demo.echo import Echo
+from e2aegw.demo.echo import Echo, numeric
 from e2aegw.errors import NegotiationError
-from e2aegw.sansio.sdp import Description, Section
+from e2aegw.interfaces import IDatagramNetwork
+from e2aegw.sansio.sdp import Description, Section, family
 
 #: What answers a kind of media; whatever is not here is rejected.
 SPEAKERS = {"audio": Echo}
 #: Most sections of a call that are answered; the page offers one a medium.
 MAX_SPEAKERS = 4
+#: Some port (RFC 863): only the route is asked for, and nothing is sent.
+_DISCARD = 9
+
+
+def ourAddress(remote: str) -> str:
+    """
+    Our address on the way to somebody.
+
+    @param remote: an address, not a name.
+
+    @raise NegotiationError: there is no way.
+    """
+    kind = socket.AF_INET6 if ":" in remote else socket.AF_INET
+    try:
+        with socket.socket(kind, socket.SOCK_DGRAM) as probe:
+            probe.connect((remote, _DISCARD))
+            host: str = probe.getsockname()[0]
+    except OSError:
+        raise NegotiationError("the echo has no way to the address in the offer") from None
+    return host
 
 
 class FarEnd:
@@ -24,12 +47,18 @@ class FarEnd:
         was rejected.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(
+        self, clock: Any, network: IDatagramNetwork, route: Callable[[str], str] = ourAddress
+    ) -> None:
         """
-        @param reactor: provides C{IReactorUDP} and C{IReactorTime}.
+        @param clock: provides C{IReactorTime}.
+        @param network: where to get ports.
+        @param route: finds our address on the way to another.
         """
         self.speakers: list[Echo | None] = []
-        self._reactor = reactor
+        self._clock = clock
+        self._network = network
+        self._route = route
 
     def answer(self, offer: str) -> str:
         """
@@ -56,8 +85,7 @@ class FarEnd:
         if not hosts:
             raise reason
         version = secrets.randbits(31)
-        kind = "IP6" if ":" in hosts[0] else "IP4"
-        origin = f"- {version} {version} IN {kind} {hosts[0]}"
+        origin = f"- {version} {version} IN {family(hosts[0])} {hosts[0]}"
         return Description(origin, "echo", address=hosts[0], sections=sections).serialize()
 
     def close(self) -> None:
@@ -77,4 +105,4 @@ class FarEnd:
             raise NegotiationError(f"nobody here understands {section.media}")
         if sum(speaker is not None for speaker in self.speakers) >= MAX_SPEAKERS:
             raise NegotiationError(f"more than {MAX_SPEAKERS} media")
-        return kind(self._reactor, section)
+        return kind(self._clock, self._network, self._route(numeric(section)), section)

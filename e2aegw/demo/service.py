@@ -14,6 +14,7 @@ from e2aegw.demo.calls import Calls
 from e2aegw.demo.site import DemoSite
 from e2aegw.errors import ConfigError
 from e2aegw.interfaces import Address
+from e2aegw.transport.sockets import SocketNetwork
 
 #: Most connections from browsers at a time; each of them opens six at most.
 MAX_CONNECTIONS = 64
@@ -33,12 +34,12 @@ class DemoService(Service):
 
     def __init__(self, reactor: Any, gateway: Any, address: Address) -> None:
         """
-        @param reactor: provides C{IReactorTCP}, C{IReactorUDP} and
+        @param reactor: provides C{IReactorTCP}, C{IReactorFDSet} and
             C{IReactorTime}.
         @param gateway: provides L{e2aegw.interfaces.IGateway}.
         @param address: where to listen; port 0 takes any that is free.
         """
-        self.calls = Calls(reactor, gateway)
+        self.calls = Calls(reactor, gateway, SocketNetwork(reactor))
         self.url = ""
         self._reactor = reactor
         self._address = address
@@ -53,7 +54,7 @@ class DemoService(Service):
 
         @raise ConfigError: the address is taken.
         """
-        super().startService()
+        Service.startService(self)
         host, port = self._address
         try:
             self._port = self._reactor.listenTCP(port, self._connections, interface=host)
@@ -67,7 +68,7 @@ class DemoService(Service):
         """
         See C{IService}.  All calls end.
         """
-        super().stopService()
+        Service.stopService(self)
         self.calls.endAll("the gateway ends")
         for connection in list(self._connections.protocols):
             connection.loseConnection()

@@ -77,7 +77,7 @@ class _Failing(Resource):
     isLeaf = True
 
     def __init__(self, code: int, error: str) -> None:
-        super().__init__()
+        Resource.__init__(self)
         self._code = code
         self._error = error
 
@@ -96,7 +96,7 @@ class _File(Resource):
     isLeaf = True
 
     def __init__(self, kind: str, content: bytes) -> None:
-        super().__init__()
+        Resource.__init__(self)
         self._kind = kind
         self._content = content
 
@@ -166,7 +166,7 @@ class _CallResource(Resource):
     """
 
     def __init__(self, call: Call) -> None:
-        super().__init__()
+        Resource.__init__(self)
         self._call = call
         self.putChild(b"end", _End(call))
 
@@ -186,7 +186,7 @@ class _End(Resource):
     isLeaf = True
 
     def __init__(self, call: Call) -> None:
-        super().__init__()
+        Resource.__init__(self)
         self._call = call
 
     def render_POST(self, request: Request) -> bytes:
@@ -205,7 +205,7 @@ class _CallsResource(Resource):
     _log = Logger()
 
     def __init__(self, calls: Calls) -> None:
-        super().__init__()
+        Resource.__init__(self)
         self._calls = calls
 
     def getChild(self, path: bytes, request: Request) -> Resource:
@@ -271,7 +271,7 @@ class _Root(Resource):
     """
 
     def __init__(self, host: str, calls: Calls) -> None:
-        super().__init__()
+        Resource.__init__(self)
         self._hosts = {host} | ({"localhost"} if host in ("127.0.0.1", "::1") else set())
         for file in files("e2aegw.demo").iterdir():
             kind = _TYPES.get("." + file.name.rpartition(".")[2])
@@ -293,7 +293,7 @@ class _Root(Resource):
         origin = request.getHeader("Origin")
         if origin is not None and origin.partition("://")[2] != request.getHeader("Host"):
             return _Failing(403, "Another page asked for this.")
-        child = super().getChildWithDefault(path, request)
+        child = Resource.getChildWithDefault(self, path, request)
         assert isinstance(child, Resource)
         return child
 
@@ -321,7 +321,7 @@ class _Request(Request):
         See L{Request}.
         """
         assert self.content is not None
-        super().handleContentChunk(data[: max(0, MAX_BODY + 1 - self.content.tell())])
+        Request.handleContentChunk(self, data[: max(0, MAX_BODY + 1 - self.content.tell())])
 
 
 class DemoSite(Site):
@@ -336,11 +336,16 @@ class DemoSite(Site):
         @param reactor: provides C{IReactorTime}.
         @param host: the address that it is at.
         """
-        super().__init__(
-            _Root(host, calls), _Request, timeout=SILENCE, reactor=reactor, parsePOSTFormSubmission=False
+        Site.__init__(
+            self,
+            _Root(host, calls),
+            _Request,
+            timeout=SILENCE,
+            reactor=reactor,
+            parsePOSTFormSubmission=False,
         )
 
-    def log(self, request: Request) -> None:
+    def log(self, request: Any) -> None:
         """
         Keep the log for what happens in calls.
         """

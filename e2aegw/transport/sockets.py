@@ -147,7 +147,8 @@ class SocketPort:
         except OSError:
             self.socket.close()
             raise
-        self.address = address
+        # Whoever asked for any port wants to know which.
+        self.address = self.socket.getsockname()[:2]
         self.poller = poller
         self._tos: int | None = None
         self.sendto = self.socket.sendto
