@@ -24,9 +24,19 @@ MTU = 1200
 MAX_HANDSHAKE_DATAGRAMS = 400
 #: Seconds that a handshake may take before it has failed.
 HANDSHAKE_TIMEOUT = 30.0
+#: The longest datagram that is read: a full record.  OpenSSL reads from its
+#: buffer in pieces of a bit more, and where a piece ends it takes what follows
+#: for the start of a datagram.
+MAX_DATAGRAM = 16384 + 256
 _RECORD_HEADER = 13
+_FRAGMENT_HEADER = 12
 #: DTLS 1.2.  1.0 is refused (TS 33.210 clause 6.2.1).
 _DTLS_1_2 = 0xFEFD
+#: What the headers of records may say: 1.2 or, of a first flight, 1.0 (RFC
+#: 6347 clause 4.2.1).
+_VERSIONS = (b"\xfe\xfd", b"\xfe\xff")
+_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE = 20, 21, 22
+_CLIENT_HELLO = 1
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!eNULL"
 _EXPORTER = b"EXTRACTOR-dtls_srtp"
 
@@ -112,6 +122,7 @@ class Association:
         self.client = client
         self.established = False
         self.failed = False
+        self._greeted = client
         self._connection = connection
         self._events: deque[Established | Failed | Closed | Received] = deque()
         self._out: deque[bytes] = deque()
@@ -134,12 +145,21 @@ class Association:
         """
         Take a datagram from the remote party.
 
-        @raise RemoteError: it does not consist of whole DTLS records, or is
-            one too many for a handshake.
+        OpenSSL gives a handshake up when it sees a record that makes no sense,
+        though RFC 6347 clause 4.1.2.7 wants it to be discarded.  So it does
+        not get to see those that anybody might send, by mistake or not.
+
+        @raise RemoteError: it does not consist of whole and sound DTLS
+            records, or is one too many for a handshake, or the association has
+            ended.
         """
         if self.failed:
             raise RemoteError("association ended")
         _checkRecords(data)
+        if not self._greeted:
+            if data[0] != _HANDSHAKE or data[_RECORD_HEADER] != _CLIENT_HELLO:
+                raise RemoteError("no ClientHello")
+            self._greeted = True
         if not self.established:
             self._datagrams += 1
             if self._datagrams > MAX_HANDSHAKE_DATAGRAMS:
@@ -163,10 +183,10 @@ class Association:
 
     def close(self) -> None:
         """
-        Say goodbye, if there is anybody to say it to.
+        End, and say goodbye if there is anybody to say it to.
         """
-        if self.established and not self.failed:
-            self.failed = True
+        over, self.failed, self._timeoutAt = self.failed, True, None
+        if self.established and not over:
             try:
                 self._connection.shutdown()
             except SSL.Error:
@@ -201,12 +221,7 @@ class Association:
         elif self._deadline is not None and now >= self._deadline:
             self._fail("timeout")
         else:
-            try:
-                self._connection.DTLSv1_handle_timeout()
-            except SSL.Error as e:
-                self._fail(_reason(e))
-            self._flush()
-            self._schedule(now)
+            self._advance(now, late=True)
 
     def profile(self) -> Profile | None:
         """
@@ -235,10 +250,12 @@ class Association:
         """
         return self._connection.get_cipher_name() or ""
 
-    def _advance(self, now: float) -> None:
+    def _advance(self, now: float, *, late: bool = False) -> None:
         if self._deadline is None:
             self._deadline = now + HANDSHAKE_TIMEOUT
         try:
+            if late:
+                self._connection.DTLSv1_handle_timeout()
             if not self.established:
                 self._connection.do_handshake()
                 self._finish()
@@ -249,8 +266,11 @@ class Association:
         except SSL.WantReadError:
             pass  # OpenSSL's way to say that it has seen everything.
         except SSL.ZeroReturnError:
-            self.failed = True
-            self._events.append(Closed())
+            if self.established:
+                self.failed = True
+                self._events.append(Closed())
+            else:
+                self._fail("closed by the remote party")
         except SSL.Error as e:
             self._fail(_reason(e))
         self._flush()
@@ -278,10 +298,12 @@ class Association:
         self._timeoutAt = self._deadline if wait is None else min(self._deadline, now + wait)
 
     def _flush(self) -> None:
+        flight = b""
         try:
-            flight = self._connection.bio_read(65536)
+            while True:
+                flight += self._connection.bio_read(65536)
         except SSL.WantReadError:
-            return
+            pass  # OpenSSL's way to say that this was all.
         # The buffer forgot where datagrams end; records remember where they
         # do, and may share a datagram (RFC 6347 clause 4.1.1).
         start = end = 0
@@ -291,7 +313,8 @@ class Association:
                 self._out.append(flight[start:end])
                 start = end
             end += size
-        self._out.append(flight[start:])
+        if flight:
+            self._out.append(flight[start:])
 
 
 def _anyCertificate(*arguments: object) -> bool:
@@ -299,13 +322,50 @@ def _anyCertificate(*arguments: object) -> bool:
 
 
 def _checkRecords(data: bytes) -> None:
+    """
+    See whether this is a row of whole records, and those in the clear are
+    sound::
+
+        type (1), version (2), epoch (2), sequence number (6), length (2)
+
+    @raise RemoteError: it is not.
+    """
     at, end = 0, len(data)
-    while at < end:
-        if end - at < _RECORD_HEADER or not 20 <= data[at] <= 63:
-            raise RemoteError("malformed record")
-        at += _RECORD_HEADER + int.from_bytes(data[at + 11 : at + 13], "big")
-    if at != end or not data:
+    while end - at > _RECORD_HEADER:
+        body = at + _RECORD_HEADER
+        after = body + int.from_bytes(data[body - 2 : body], "big")
+        sound = data[at + 1 : at + 3] in _VERSIONS and body < after <= end
+        if sound and data[at + 3 : at + 5] == b"\0\0":
+            sound = _soundInTheClear(data[at], data[body:after])
+        if not sound:
+            break
+        at = after
+    if at != end or not 0 < end <= MAX_DATAGRAM:
         raise RemoteError("malformed record")
+
+
+def _soundInTheClear(kind: int, body: bytes) -> bool:
+    if kind == _CHANGE_CIPHER_SPEC:
+        return body == b"\x01"
+    if kind == _ALERT:
+        return len(body) == 2 and body[0] in (1, 2)
+    return kind == _HANDSHAKE and _wholeFragments(body)
+
+
+def _wholeFragments(body: bytes) -> bool:
+    """
+    Whether this is a row of fragments of handshake messages (RFC 6347 clause
+    4.2.2)::
+
+        type (1), length (3), sequence (2), offset (3), length of this (3)
+    """
+    at = 0
+    while len(body) - at >= _FRAGMENT_HEADER:
+        whole, offset, length = (int.from_bytes(body[at + n : at + n + 3], "big") for n in (1, 6, 9))
+        if offset + length > whole:
+            return False
+        at += _FRAGMENT_HEADER + length
+    return at == len(body)
 
 
 def _reason(error: SSL.Error) -> str:
@@ -313,9 +373,7 @@ def _reason(error: SSL.Error) -> str:
     What OpenSSL says, for people.
     """
     causes = error.args[0] if error.args else ()
-    if isinstance(causes, list | tuple):
-        texts = [cause[-1] for cause in causes if isinstance(cause, tuple) and cause]
-        if "peer did not return a certificate" in texts:
-            return "no certificate"
-        return ", ".join(texts) or type(error).__name__
-    return str(causes)
+    texts = [cause[-1] for cause in causes] if isinstance(causes, list) else []
+    if "peer did not return a certificate" in texts:
+        return "no certificate"
+    return ", ".join(texts) or type(error).__name__
