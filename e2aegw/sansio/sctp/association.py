@@ -12,6 +12,7 @@ import os
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 from e2aegw.errors import RemoteError, UsageError
@@ -189,7 +190,7 @@ class Association:
         End, when everything that was queued has arrived.
         """
         self._now = now
-        self._reason = self._reason or "shutdown"
+        self._reason = "shutdown"
         if self.state is State.CLOSED:
             self._finish()
             return
@@ -388,11 +389,10 @@ class Association:
 
     def _receiveInitAck(self, flags: int, body: bytes, tag: int) -> None:
         if self.state is not State.COOKIE_WAIT:
-            # RFC 9260 clause 5.2.3.
-            self.dropped += 1
             return
         init = Init.parse(body)
-        if not init.tag or not init.inboundStreams or not init.outboundStreams or not init.cookie:
+        sendable = 0 < len(init.cookie) <= self._outbound.room - 4
+        if not init.tag or not init.inboundStreams or not init.outboundStreams or not sendable:
             raise RemoteError("SCTP INIT ACK", "incomplete")
         self._move(Input.INIT_ACK, init)
 
@@ -443,16 +443,22 @@ class Association:
 
     def _receiveAbort(self, flags: int, body: bytes, tag: int) -> None:
         self._checkReflected(flags, tag)
-        reason = "aborted by the other side"
-        for cause in c.parseCauses(body)[:1]:
-            words = cause.value[:_MAX_REASON].decode("ascii", "replace") if cause.code > 11 else ""
-            reason += f": cause {cause.code} {words}".rstrip()
-        self._reason = reason
+        self._reason = "aborted by the other side"
+        with suppress(RemoteError):
+            # It ends whatever it is for.
+            for cause in c.parseCauses(body)[:1]:
+                words = cause.value[:_MAX_REASON].decode("ascii", "replace") if cause.code > 11 else ""
+                self._reason += f": cause {cause.code} {words}".rstrip()
         self._move(Input.ABORT)
 
     def _receiveError(self, flags: int, body: bytes, tag: int) -> None:
-        if any(cause.code == c.STALE_COOKIE for cause in c.parseCauses(body)):
-            self._move(Input.STALE_COOKIE)
+        stale = any(cause.code == c.STALE_COOKIE for cause in c.parseCauses(body))
+        if stale and self.state is State.COOKIE_ECHOED:
+            self._tries += 1
+            if self._tries <= self._settings.maxInitRetransmits:
+                self._move(Input.STALE_COOKIE)
+            else:
+                self._abandon("stale cookies", Cause(c.USER_ABORT))
 
     def _receiveShutdown(self, flags: int, body: bytes, tag: int) -> None:
         if len(body) < 4:
@@ -543,15 +549,13 @@ class Association:
         self._agreed = opening.agree(init, opening.tag, opening.tsn, NO_TIES, self._now)
         self._remoteTag = init.tag
         self._greeting = c.chunk(c.COOKIE_ECHO, 0, init.cookie)
-        if init.unrecognized:
-            cause = Cause(c.UNRECOGNIZED_PARAMETERS, c.join(init.unrecognized))
-            self._greeting += c.causesChunk(c.ERROR, 0, [cause])
+        cause = Cause(c.UNRECOGNIZED_PARAMETERS, c.join(init.unrecognized))
+        error = c.causesChunk(c.ERROR, 0, [cause])
+        if init.unrecognized and len(self._greeting) + len(error) <= self._outbound.room:
+            self._greeting += error
         self._repeatOpening(init.tag)
 
     def _establish(self) -> None:
-        """
-        What was agreed holds.
-        """
         agreed = self._agreed
         assert agreed is not None
         self._localTag = agreed.localTag
@@ -590,7 +594,6 @@ class Association:
         self._sendCookieAck(cookie)
 
     def _sendCookieAck(self, cookie: Cookie) -> None:
-        # It stands before everything else.
         ack = c.chunk(c.COOKIE_ACK)
         self._control.appendleft(ack)
         self._controlSize += len(ack)
@@ -662,9 +665,6 @@ class Association:
         self._finish()
 
     def _finish(self) -> None:
-        """
-        The last of all.
-        """
         if self._finished:
             return
         self._finished = True
