@@ -432,8 +432,9 @@ class Channels:
             return False
         try:
             self._association.resetStreams([streamID], now)
-        except UsageError:
-            # The association ends; so does everything else, in a moment.
+        except (UsageError, ResourceError):
+            # The association ends, and so does everything else, in a moment;
+            # or the other side opens more channels than it lets be closed.
             return False
         return True
 

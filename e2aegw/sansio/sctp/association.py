@@ -12,7 +12,8 @@ import os
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, ClassVar, Final
 
 from e2aegw.errors import RemoteError, UsageError
 from e2aegw.sansio.sctp import chunks as c
@@ -69,6 +70,7 @@ class Association:
         self._summed = True
         self._receiving = False
         self._sending = False
+        self._draining = False
         self._control: deque[bytes] = deque()
         self._controlSize = 0
         self._replies: deque[bytes] = deque()
@@ -79,23 +81,6 @@ class Association:
         self._heartbeat = Heartbeat(settings.heartbeat, entropy)
         self._reason = ""
         self._cause = Cause(c.USER_ABORT)
-        self._handlers: dict[int, Callable[[int, bytes, int], None]] = {
-            c.INIT: self._receiveInit,
-            c.INIT_ACK: self._receiveInitAck,
-            c.SACK: self._receiveSack,
-            c.HEARTBEAT: self._receiveHeartbeat,
-            c.HEARTBEAT_ACK: self._receiveHeartbeatAck,
-            c.ABORT: self._receiveAbort,
-            c.SHUTDOWN: self._receiveShutdown,
-            c.SHUTDOWN_ACK: self._receiveShutdownAck,
-            c.ERROR: self._receiveError,
-            c.COOKIE_ECHO: self._receiveCookie,
-            c.COOKIE_ACK: self._receiveCookieAck,
-            c.SHUTDOWN_COMPLETE: self._receiveShutdownComplete,
-            c.RE_CONFIG: self._receiveReconfig,
-            c.FORWARD_TSN: self._receiveForward,
-            c.I_FORWARD_TSN: self._receiveForward,
-        }
 
     # What the application wants.
 
@@ -189,6 +174,7 @@ class Association:
 
         @raise UsageError: the association is not up, the other side cannot
             do it, or there is no such stream.
+        @raise ResourceError: too many streams wait for that.
         """
         self._now = now
         if self._transfer is None or self._finished or not self._transfer.agreed.reset:
@@ -204,7 +190,7 @@ class Association:
         End, when everything that was queued has arrived.
         """
         self._now = now
-        self._reason = self._reason or "shutdown"
+        self._reason = "shutdown"
         if self.state is State.CLOSED:
             self._finish()
             return
@@ -267,8 +253,7 @@ class Association:
             return self._replies.popleft()
         if self._finished:
             return None
-        if self.state in _DRAINING:
-            self._settle()
+        self._settle()
         room = self._outbound.room
         chunks: list[bytes] = []
         while self._control and len(self._control[0]) <= room:
@@ -358,9 +343,9 @@ class Association:
             if kind == c.DATA or kind == c.I_DATA:
                 self._receiveData(data, offset, end)
             else:
-                handler = self._handlers.get(kind)
+                handler = self._HANDLERS.get(kind)
                 if handler is not None:
-                    handler(flags, data[offset + 4 : end], tag)
+                    handler(self, flags, data[offset + 4 : end], tag)
                 elif not self._receiveUnknown(kind, data[offset:end]):
                     return
             if self._finished:
@@ -404,11 +389,10 @@ class Association:
 
     def _receiveInitAck(self, flags: int, body: bytes, tag: int) -> None:
         if self.state is not State.COOKIE_WAIT:
-            # RFC 9260 clause 5.2.3.
-            self.dropped += 1
             return
         init = Init.parse(body)
-        if not init.tag or not init.inboundStreams or not init.outboundStreams or not init.cookie:
+        sendable = 0 < len(init.cookie) <= self._outbound.room - 4
+        if not init.tag or not init.inboundStreams or not init.outboundStreams or not sendable:
             raise RemoteError("SCTP INIT ACK", "incomplete")
         self._move(Input.INIT_ACK, init)
 
@@ -459,16 +443,22 @@ class Association:
 
     def _receiveAbort(self, flags: int, body: bytes, tag: int) -> None:
         self._checkReflected(flags, tag)
-        reason = "aborted by the other side"
-        for cause in c.parseCauses(body)[:1]:
-            words = cause.value[:_MAX_REASON].decode("ascii", "replace") if cause.code > 11 else ""
-            reason += f": cause {cause.code} {words}".rstrip()
-        self._reason = reason
+        self._reason = "aborted by the other side"
+        with suppress(RemoteError):
+            # It ends whatever it is for.
+            for cause in c.parseCauses(body)[:1]:
+                words = cause.value[:_MAX_REASON].decode("ascii", "replace") if cause.code > 11 else ""
+                self._reason += f": cause {cause.code} {words}".rstrip()
         self._move(Input.ABORT)
 
     def _receiveError(self, flags: int, body: bytes, tag: int) -> None:
-        if any(cause.code == c.STALE_COOKIE for cause in c.parseCauses(body)):
-            self._move(Input.STALE_COOKIE)
+        stale = any(cause.code == c.STALE_COOKIE for cause in c.parseCauses(body))
+        if stale and self.state is State.COOKIE_ECHOED:
+            self._tries += 1
+            if self._tries <= self._settings.maxInitRetransmits:
+                self._move(Input.STALE_COOKIE)
+            else:
+                self._abandon("stale cookies", Cause(c.USER_ABORT))
 
     def _receiveShutdown(self, flags: int, body: bytes, tag: int) -> None:
         if len(body) < 4:
@@ -493,6 +483,25 @@ class Association:
         if self._receiving and self._transfer is not None:
             self._transfer.receiveForward(body)
 
+    #: What reads a chunk, by its type; DATA and I-DATA aside.
+    _HANDLERS: ClassVar[dict[int, Callable[["Association", int, bytes, int], None]]] = {
+        c.INIT: _receiveInit,
+        c.INIT_ACK: _receiveInitAck,
+        c.SACK: _receiveSack,
+        c.HEARTBEAT: _receiveHeartbeat,
+        c.HEARTBEAT_ACK: _receiveHeartbeatAck,
+        c.ABORT: _receiveAbort,
+        c.SHUTDOWN: _receiveShutdown,
+        c.SHUTDOWN_ACK: _receiveShutdownAck,
+        c.ERROR: _receiveError,
+        c.COOKIE_ECHO: _receiveCookie,
+        c.COOKIE_ACK: _receiveCookieAck,
+        c.SHUTDOWN_COMPLETE: _receiveShutdownComplete,
+        c.RE_CONFIG: _receiveReconfig,
+        c.FORWARD_TSN: _receiveForward,
+        c.I_FORWARD_TSN: _receiveForward,
+    }
+
     # The moves.
 
     def _move(self, what: Input, *details: Any) -> None:
@@ -509,6 +518,7 @@ class Association:
         self.state = state
         self._receiving = state in _RECEIVING
         self._sending = state in _SENDING
+        self._draining = state in _DRAINING
 
     def _sendInit(self) -> None:
         self._greeting = self._opening.initChunk()
@@ -539,15 +549,13 @@ class Association:
         self._agreed = opening.agree(init, opening.tag, opening.tsn, NO_TIES, self._now)
         self._remoteTag = init.tag
         self._greeting = c.chunk(c.COOKIE_ECHO, 0, init.cookie)
-        if init.unrecognized:
-            cause = Cause(c.UNRECOGNIZED_PARAMETERS, c.join(init.unrecognized))
-            self._greeting += c.causesChunk(c.ERROR, 0, [cause])
+        cause = Cause(c.UNRECOGNIZED_PARAMETERS, c.join(init.unrecognized))
+        error = c.causesChunk(c.ERROR, 0, [cause])
+        if init.unrecognized and len(self._greeting) + len(error) <= self._outbound.room:
+            self._greeting += error
         self._repeatOpening(init.tag)
 
     def _establish(self) -> None:
-        """
-        What was agreed holds.
-        """
         agreed = self._agreed
         assert agreed is not None
         self._localTag = agreed.localTag
@@ -586,7 +594,6 @@ class Association:
         self._sendCookieAck(cookie)
 
     def _sendCookieAck(self, cookie: Cookie) -> None:
-        # It stands before everything else.
         ack = c.chunk(c.COOKIE_ACK)
         self._control.appendleft(ack)
         self._controlSize += len(ack)
@@ -608,9 +615,6 @@ class Association:
         self._enqueue(c.causesChunk(c.ERROR, 0, [Cause(c.COOKIE_IN_SHUTDOWN)]))
 
     def _drain(self) -> None:
-        """
-        Nothing new is sent any more.
-        """
         self._reason = "shutdown"
 
     def _sendShutdown(self) -> None:
@@ -632,12 +636,12 @@ class Association:
         if self._guard == math.inf:
             self._guard = self._now + _GUARD * self._settings.rtoMax
 
+    def _completeReflected(self, tag: int) -> None:
+        self._reply(tag, c.chunk(c.SHUTDOWN_COMPLETE, c.REFLECTED))
+
     def _complete(self, tag: int) -> None:
         self._reply(self._remoteTag, c.chunk(c.SHUTDOWN_COMPLETE))
         self._finish()
-
-    def _completeReflected(self, tag: int) -> None:
-        self._reply(tag, c.chunk(c.SHUTDOWN_COMPLETE, c.REFLECTED))
 
     def _abandon(self, reason: str, cause: Cause) -> None:
         """
@@ -661,9 +665,6 @@ class Association:
         self._finish()
 
     def _finish(self) -> None:
-        """
-        The last of all.
-        """
         if self._finished:
             return
         self._finished = True
@@ -722,10 +723,7 @@ class Association:
                 self._enqueue(heartbeat.chunk(self._now))
 
     def _settle(self) -> None:
-        """
-        Go on with a shutdown if everything has arrived.
-        """
-        if self.state in _DRAINING and self._outbound.isIdle():
+        if self._draining and self._outbound.isIdle():
             self._move(Input.DRAINED)
 
     # Packets out.

@@ -22,7 +22,7 @@ from e2aegw.sansio.sctp.chunks import (
     forwardTSNChunk,
     iDataChunk,
 )
-from e2aegw.sansio.sctp.congestion import Congestion, RoundTrip
+from e2aegw.sansio.sctp.congestion import Congestion, RoundTrip, TolerantCongestion
 from e2aegw.sansio.sctp.events import SCTPEvent
 from e2aegw.sansio.sctp.sendqueue import ABANDONED, ARRIVED, FLYING, LOST, Outgoing, SendQueue, Sent
 from e2aegw.sansio.sctp.settings import MAX_BURST, Settings
@@ -79,7 +79,8 @@ class Outbound:
         self.queue = SendQueue(settings.lowWater, events)
         #: What all chunks of a packet have room for.
         self.room = (settings.maxPacket - 12) & ~3
-        self.congestion = Congestion(self.room)
+        kind = TolerantCongestion if settings.lossTolerant else Congestion
+        self.congestion = kind(self.room)
         self.roundTrip = RoundTrip(settings.rtoInitial, settings.rtoMin, settings.rtoMax)
         self.nextTSN = tsn
         self.flight = 0
@@ -244,6 +245,7 @@ class Outbound:
         """
         if self._lastSent > -math.inf:
             self.congestion.rested(int((now - self._lastSent) / self.roundTrip.rto))
+        self._lastSent = now
 
     def _mayProbe(self, now: float) -> bool:
         """
@@ -422,6 +424,7 @@ class Outbound:
         sent = self._outstanding.get(self._timed)
         if sent is None or sent.state == ARRIVED:
             self.roundTrip.measured(now - self._timedAt)
+            self.congestion.measured(now - self._timedAt, now)
             self._timed = -1
 
     def _countMisses(self, highest: int, now: float) -> None:
@@ -453,6 +456,7 @@ class Outbound:
         A chunk in flight got lost: send it again, or give its message up.
         """
         message = sent.message
+        self.congestion.missed(len(sent.wire))
         if self._partial and (0 <= message.maxRetransmits < sent.transmissions or now >= message.deadline):
             self._abandon(message, now)
             return

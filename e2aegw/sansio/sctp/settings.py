@@ -53,6 +53,9 @@ class Settings:
     @ivar zeroChecksum: whether packets without a checksum are accepted, and
         sent if the other side accepts them (RFC 9653).  It needs DTLS
         underneath.
+    @ivar lossTolerant: whether losses that do not come with a queue leave the
+        sending rate alone, for the sake of lossy paths.  RFC 9260 clause 7.2
+        does not know of that.
     @ivar rtoInitial: the retransmission timeout before there is a measurement.
     @ivar rtoMin: its lower bound.  RFC 9260 clause 16 recommends a second;
         200 ms of the other side's delayed acknowledgement and as much again
@@ -76,6 +79,7 @@ class Settings:
     lowWater: int = 1 << 16
     interleaving: bool = True
     zeroChecksum: bool = True
+    lossTolerant: bool = False
     rtoInitial: float = 1.0
     rtoMin: float = 0.4
     rtoMax: float = 60.0

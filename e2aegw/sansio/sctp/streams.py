@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from e2aegw.errors import ResourceError
 from e2aegw.sansio.sctp.chunks import (
     AddStreams,
     IncomingReset,
@@ -31,6 +32,9 @@ from e2aegw.sansio.sctp.settings import Settings
 #: Most streams in one request; with its headers it fits in a packet of 576
 #: bytes.  What is left goes into the next request.
 MAX_STREAMS_RESET: Final = 256
+#: Most streams that wait for their reset.  An other side that does not answer
+#: does not make the list longer.
+MAX_WAITING: Final = 4096
 #: Most chunks that wait to be sent; each packet that arrives may ask for one.
 MAX_DUE: Final = 8
 
@@ -97,13 +101,21 @@ class Streams:
     def reset(self, streams: Iterable[int], now: float) -> None:
         """
         Reset outgoing streams when all that waits in them has been sent.
+
+        @raise ResourceError: too many streams wait for that.
         """
+        wanted = list(streams)
+        if len(self._waiting) + len(wanted) > MAX_WAITING:
+            raise ResourceError("too many SCTP streams are being reset")
+        self._await(wanted)
+        self.advance(now)
+
+    def _await(self, streams: Iterable[int]) -> None:
         for streamID in streams:
             stream = self._outbound.queue.stream(streamID)
             if not stream.resetting:
                 stream.resetting = True
                 self._waiting[streamID] = None
-        self.advance(now)
 
     def isBusy(self) -> bool:
         """
@@ -202,14 +214,12 @@ class Streams:
         if isinstance(part, OutgoingReset):
             return self._performOutgoing(part)
         if isinstance(part, IncomingReset):
-            streams = part.streams or tuple(self._outbound.queue.usedStreams())
-            if any(streamID >= self.outboundStreams for streamID in streams):
+            if any(streamID >= self.outboundStreams for streamID in part.streams):
                 return Result.WRONG_SSN
-            for streamID in streams:
-                stream = self._outbound.queue.stream(streamID)
-                if not stream.resetting:
-                    stream.resetting = True
-                    self._waiting[streamID] = None
+            # A stream that nothing was sent on is as new as it can be.
+            used = self._outbound.queue.usedStreams()
+            streams = [streamID for streamID in used if not part.streams or streamID in part.streams]
+            self._await(streams[: MAX_WAITING - len(self._waiting)])
             return Result.PERFORMED if streams else Result.NOTHING
         more = part.more if isinstance(part, AddStreams) and not part.incoming else 0
         if not more or self.inboundStreams + more > self._settings.inboundStreams:

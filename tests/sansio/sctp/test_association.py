@@ -262,6 +262,21 @@ class BeginTests(SynchronousTestCase):
         self.assertRaises(RemoteError, network.left.give, init.encode(c.INIT_ACK))
         self.assertIs(network.left.association.state, State.COOKIE_WAIT)
 
+    def test_longCookie(self) -> None:
+        """
+        A cookie that fits in no packet leads nowhere; one that leaves no room
+        for an ERROR chunk goes without.
+        """
+        unknown = (struct.pack("!HH200s", 0xC123, 204, b""),)
+        for size, kinds in ((1172, [c.COOKIE_ECHO]), (900, [c.COOKIE_ECHO, c.ERROR])):
+            end = inState(State.COOKIE_WAIT)
+            init = Init(tag=7, window=100000, outboundStreams=1, inboundStreams=1, tsn=1, cookie=bytes(size))
+            chunk = c.chunk(c.INIT_ACK, 0, init.encode(c.INIT_ACK)[4:] + unknown[0])
+            self.assertEqual([chunkTypes(packet) for packet in end.give(chunk)], [kinds])
+        end = inState(State.COOKIE_WAIT)
+        chunk = replace(init, cookie=bytes(1173)).encode(c.INIT_ACK)
+        self.assertRaises(RemoteError, end.give, chunk)
+
     def test_manyInits(self) -> None:
         """
         INITs that nobody lets be answered do not fill the memory.
@@ -402,6 +417,14 @@ class EndTests(SynchronousTestCase):
         assert isinstance(closed, Closed)
         self.assertTrue(closed.reason.startswith("aborted by the other side: cause 13 bad \ufffdx"))
         self.assertLess(len(closed.reason), 130)
+
+    def test_malformedAbort(self) -> None:
+        """
+        An ABORT ends the association even if its cause makes no sense.
+        """
+        end = inState(State.ESTABLISHED)
+        end.give(c.chunk(c.ABORT, 0, bytes(4)))
+        self.assertEqual(end.take(Closed), [Closed(reason="aborted by the other side", clean=False)])
 
     def test_abortTags(self) -> None:
         """

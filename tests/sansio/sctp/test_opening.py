@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from e2aegw.errors import RemoteError
 from e2aegw.sansio.sctp import chunks as c
 from e2aegw.sansio.sctp.chunks import Cause, Init
-from e2aegw.sansio.sctp.events import Established, Restarted
+from e2aegw.sansio.sctp.events import Closed, Established, Restarted
 from e2aegw.sansio.sctp.settings import Settings
 from e2aegw.sansio.sctp.states import State
 from tests.sansio.sctp.network import End, Network, chunksOf, chunkTypes, inState
@@ -100,6 +100,19 @@ class CookieTests(SynchronousTestCase):
         inits = [packet for packet in network.left.sent if chunkTypes(packet) == [c.INIT]]
         self.assertEqual(len(inits), 2)
         self.assertTrue(network.run(lambda: network.right.association.state is State.ESTABLISHED))
+
+    def test_neverInTime(self) -> None:
+        """
+        An other side that calls every cookie too old is given up.
+        """
+        end = inState(State.COOKIE_WAIT)
+        init = Init(tag=7, window=100000, outboundStreams=1, inboundStreams=1, tsn=1, cookie=b"biscuit")
+        error = c.causesChunk(c.ERROR, 0, [Cause(c.STALE_COOKIE, bytes(4))])
+        for _ in range(9):
+            self.assertIs(end.association.state, State.COOKIE_WAIT)
+            end.give(init.encode(c.INIT_ACK))
+            end.give(error)
+        self.assertEqual(end.take(Closed), [Closed(reason="stale cookies", clean=False)])
 
     def test_restart(self) -> None:
         """

@@ -4,7 +4,7 @@ Tests for L{e2aegw.sansio.sctp.streams}: streams that begin anew.
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from e2aegw.errors import UsageError
+from e2aegw.errors import ResourceError, UsageError
 from e2aegw.sansio.sctp import chunks as c
 from e2aegw.sansio.sctp.chunks import (
     AddStreams,
@@ -16,7 +16,7 @@ from e2aegw.sansio.sctp.chunks import (
 )
 from e2aegw.sansio.sctp.events import Closed, ResetRefused, StreamReset
 from e2aegw.sansio.sctp.settings import Settings
-from e2aegw.sansio.sctp.streams import MAX_STREAMS_RESET, Result
+from e2aegw.sansio.sctp.streams import MAX_STREAMS_RESET, MAX_WAITING, Result
 from tests.sansio.sctp.network import End, Network, chunksOf, chunkTypes, forge
 
 
@@ -101,6 +101,15 @@ class ResetTests(SynchronousTestCase):
         self.assertTrue(network.run(lambda: len(network.left.take(StreamReset)) == len(streams)))
         requests = [packet for packet in network.left.sent if c.RE_CONFIG in chunkTypes(packet)]
         self.assertEqual(len(requests), 3)
+
+    def test_tooMany(self) -> None:
+        """
+        A list of streams that wait to be reset has an end.
+        """
+        network = self.network()
+        association = network.left.association
+        self.assertRaises(ResourceError, association.resetStreams, range(MAX_WAITING + 1), network.now)
+        association.resetStreams(range(MAX_WAITING), network.now)
 
     def test_badStream(self) -> None:
         """
@@ -263,7 +272,12 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(
             ask(self.end, IncomingReset(self.number, ())), [Response(self.number, Result.NOTHING)]
         )
-        answer = ask(self.end, IncomingReset(self.number + 1, (3, 4)))
+        self.network.lose = lambda packet: False
+        for streamID in (3, 4, 5):
+            self.end.send(streamID, b"x")
+        self.network.rest(1)
+        self.network.lose = lambda packet: True
+        answer = ask(self.end, IncomingReset(self.number + 1, (3, 4, 6)))
         self.assertEqual(answer[0], Response(self.number + 1, Result.PERFORMED))
         requests = [part for part in answer if isinstance(part, OutgoingReset)]
         self.assertEqual([request.streams for request in requests], [(3, 4)])
@@ -275,7 +289,7 @@ class RequestTests(SynchronousTestCase):
         reset = OutgoingReset(self.number, 0, self.number - 1, (3,))
         answer = ask(self.end, reset, IncomingReset(self.number + 1, (3,)))
         self.assertEqual(
-            answer[:2], [Response(self.number, Result.PERFORMED), Response(self.number + 1, Result.PERFORMED)]
+            answer, [Response(self.number, Result.PERFORMED), Response(self.number + 1, Result.NOTHING)]
         )
 
     def test_many(self) -> None:
