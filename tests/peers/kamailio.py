@@ -48,18 +48,8 @@ class Kamailio:
         self.sipPort = freePort()
         self.webSocketPort = freePort()
         self.sippPort = freePort()
-        text = TEMPLATE.read_text()
-        for name, value in {
-            "SIP": self.sipPort,
-            "WEBSOCKET": self.webSocketPort,
-            "SIPP": self.sippPort,
-            "NODES": nodes,
-            "TO_BROWSER": toBrowser,
-            "TO_TELEPHONE": toTelephone,
-        }.items():
-            text = text.replace(f"@{name}@", str(value))
         config = directory / "kamailio.cfg"
-        config.write_text(text)
+        config.write_text(self.configuration(nodes, toBrowser, toTelephone))
         run = directory / "run"
         run.mkdir()
         self._process = Process(
@@ -73,6 +63,22 @@ class Kamailio:
         except BaseException:
             self._process.end()
             raise
+
+    def configuration(self, nodes: str, toBrowser: str, toTelephone: str) -> str:
+        """
+        What stands in its configuration file.
+        """
+        text = TEMPLATE.read_text()
+        for name, value in {
+            "SIP": self.sipPort,
+            "WEBSOCKET": self.webSocketPort,
+            "SIPP": self.sippPort,
+            "NODES": nodes,
+            "TO_BROWSER": toBrowser,
+            "TO_TELEPHONE": toTelephone,
+        }.items():
+            text = text.replace(f"@{name}@", str(value))
+        return text
 
     @property
     def domain(self) -> str:

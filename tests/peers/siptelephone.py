@@ -1,0 +1,163 @@
+"""
+A SIP telephone that says what it is told to: for what no other telephone says.
+"""
+
+import re
+import secrets
+import socket
+
+#: Longest wait for a message, in seconds.
+TIMEOUT = 5.0
+
+
+def header(message: str, name: str) -> str:
+    """
+    The value of a message's first header of that name.
+
+    @raise AssertionError: there is none.
+    """
+    found = re.search(rf"(?im)^{name} *: *(.*?)\r$", message)
+    if found is None:
+        raise AssertionError(f"no {name} in\n{message}")
+    return found[1]
+
+
+def body(message: str) -> str:
+    """
+    What stands behind the headers.
+    """
+    return message.partition("\r\n\r\n")[2]
+
+
+class SIPTelephone:
+    """
+    A user agent on UDP.  Everything happens when a method is called.
+
+    @ivar uri: its address of record.
+    """
+
+    def __init__(self, proxyPort: int, user: str, proxy: str = "127.0.0.1") -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(TIMEOUT)
+        self._proxy = (proxy, proxyPort)
+        self._port = self._socket.getsockname()[1]
+        self._user = user
+        self.uri = f"sip:{user}@{proxy}:{proxyPort}"
+        self.contact = f"sip:{user}@127.0.0.1:{self._port}"
+
+    def close(self) -> None:
+        """
+        Let go of the socket.
+        """
+        self._socket.close()
+
+    def register(self, *headers: str) -> str:
+        """
+        Register.
+
+        @return: the response.
+        """
+        self._send("REGISTER", f"sip:{self.uri.partition('@')[2]}", self.uri, headers=headers)
+        return self._receive("SIP/2.0 200")
+
+    def invite(self, uri: str, sdp: str) -> str:
+        """
+        Begin a call.
+
+        @return: its Call-ID.
+        """
+        return self._send("INVITE", uri, uri, sdp)
+
+    def called(self, sdp: str) -> str:
+        """
+        Wait for an INVITE and answer it.
+
+        @return: the description in it.
+        """
+        request = self._receive("INVITE ")
+        self._respond(request, sdp)
+        return body(request)
+
+    def answered(self) -> str:
+        """
+        Wait for the answer to an INVITE and acknowledge it.
+
+        @return: the description in it.
+        """
+        response = self._receive("SIP/2.0 200")
+        target = re.findall("<(.*?)>", header(response, "Contact"))[0]
+        route = re.findall(r"(?im)^Record-Route *: *(.*?)\r$", response)
+        self._dialogue = (
+            target,
+            header(response, "To"),
+            header(response, "Call-ID"),
+            [f"Route: {each}" for each in reversed(route)],
+        )
+        self._within("ACK", 1)
+        return body(response)
+
+    def hangUp(self) -> None:
+        """
+        Ask for the end of the call that was begun.
+        """
+        self._within("BYE", 2)
+
+    def hungUp(self) -> None:
+        """
+        Wait for the end of the call that was answered, and agree.
+        """
+        self._respond(self._receive("BYE "))
+
+    def _within(self, method: str, number: int) -> None:
+        target, to, callID, route = self._dialogue
+        self._send(method, target, to, headers=route, callID=callID, number=number)
+
+    def _send(
+        self,
+        method: str,
+        uri: str,
+        to: str,
+        sdp: str = "",
+        *,
+        headers: "list[str] | tuple[str, ...]" = (),
+        callID: str = "",
+        number: int = 1,
+    ) -> str:
+        callID = callID or secrets.token_hex(8)
+        lines = [
+            f"{method} {uri} SIP/2.0",
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self._port};branch=z9hG4bK{secrets.token_hex(8)}",
+            f"From: <{self.uri}>;tag={self._user}",
+            f"To: {to if '<' in to else f'<{to}>'}",
+            f"Call-ID: {callID}",
+            f"CSeq: {number} {method}",
+            "Max-Forwards: 70",
+            f"Contact: <{self.contact}>",
+            *headers,
+            *(["Content-Type: application/sdp"] if sdp else []),
+            f"Content-Length: {len(sdp)}",
+        ]
+        self._socket.sendto(("\r\n".join(lines) + "\r\n\r\n" + sdp).encode(), self._proxy)
+        return callID
+
+    def _respond(self, request: str, sdp: str = "") -> None:
+        copied = re.findall(r"(?im)^((?:Via|Record-Route|From|Call-ID|CSeq) *:.*?)\r$", request)
+        to = header(request, "To")
+        lines = [
+            "SIP/2.0 200 OK",
+            *copied,
+            f"To: {to}" + ("" if ";tag=" in to else f";tag={self._user}"),
+            f"Contact: <{self.contact}>",
+            *(["Content-Type: application/sdp"] if sdp else []),
+            f"Content-Length: {len(sdp)}",
+        ]
+        self._socket.sendto(("\r\n".join(lines) + "\r\n\r\n" + sdp).encode(), self._proxy)
+
+    def _receive(self, start: str) -> str:
+        while True:
+            message = self._socket.recv(65536).decode()
+            if message.startswith(start):
+                return message
+            if re.match(r"SIP/2.0 [3-6]", message):
+                raise AssertionError(message)
