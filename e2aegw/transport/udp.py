@@ -328,17 +328,23 @@ class UDPTransport:
 
     def _timeout(self) -> None:
         self._timer = None
-        now = self._clock.seconds()
-        if self.agent is not None:
-            at = self.agent.nextTimeout()
-            if at is not None and at <= now:
-                self.agent.timeout(now)
-            if self._knocks and self._knocks[0] <= now:
-                self._knocks = [at for at in self._knocks if at > now]
-                for number, address in self._candidates:
-                    self.agent.knock(number, address)
-        self._drainAgent()
+        self._due(self._clock.seconds())
         self._schedule()
+
+    def _due(self, now: float) -> None:
+        """
+        Do what is due.
+        """
+        if self.agent is None:
+            return
+        at = self.agent.nextTimeout()
+        if at is not None and at <= now:
+            self.agent.timeout(now)
+        if self._knocks and self._knocks[0] <= now:
+            self._knocks = [at for at in self._knocks if at > now]
+            for number, address in self._candidates:
+                self.agent.knock(number, address)
+        self._drainAgent()
 
     def _happened(self, event: Event) -> None:
         self.notify(event)
