@@ -2,6 +2,7 @@
 One transport that several media sections share (RFC 9143).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from e2aegw.transport.dtls import DTLSKeyTransport
 from e2aegw.transport.udp import UDPTransport
 
 _MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"
+#: The number that an attribute begins with.  Python refuses to read thousands
+#: of digits.
+_NUMBER = re.compile(r"[0-9]{1,10}(?![0-9])")
 
 
 @implementer(IHandshakeListener)
@@ -76,9 +80,9 @@ class Bundle:
         A section names its sources (RFC 5576).
         """
         for value in section.all("ssrc"):
-            number = value.split(None, 1)[0]
-            if number.isascii() and number.isdigit() and len(self._sources) < MAX_SOURCES:
-                self._sources[(int(number) & 0xFFFFFFFF).to_bytes(4, "big")] = stream
+            number = _number(value)
+            if number is not None and len(self._sources) < MAX_SOURCES:
+                self._sources[(number & 0xFFFFFFFF).to_bytes(4, "big")] = stream
 
     def makeConnection(self, transport: object) -> None:
         """
@@ -129,6 +133,11 @@ class Bundle:
     def _happened(self, event: Event) -> None:
         for stream in list(self.streams):
             stream.notify(event)
+
+
+def _number(value: str) -> int | None:
+    found = _NUMBER.match(value)
+    return None if found is None else int(found.group())
 
 
 def _ignore(event: Event) -> None:
@@ -208,10 +217,9 @@ class BundleStream:
         def apply() -> None:
             self.formats = frozenset(section.formats)
             for value in section.all("extmap"):
-                number, _, uri = value.partition(" ")
+                _, _, uri = value.partition(" ")
                 if uri.strip() == _MID_EXTENSION:
-                    number = number.partition("/")[0]
-                    self.midExtension = int(number) if number.isascii() and number.isdigit() else 0
+                    self.midExtension = _number(value) or 0
             self.bundle.learn(self, section)
             if applyTransport is not None:
                 applyTransport()

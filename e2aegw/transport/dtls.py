@@ -334,12 +334,10 @@ class DTLSKeyTransport(UDPTransport):
         times.append(super()._nextTimeout())
         return min((at for at in times if at is not None), default=None)
 
-    def _timeout(self) -> None:
-        self._timer = None
-        now = self._clock.seconds()
+    def _due(self, now: float) -> None:
         for number, secure in list(self._secure.items()):
             at = secure.association.nextTimeout()
             if at is not None and at <= now:
                 secure.association.timeout(now)
                 self._advance(number, secure)
-        super()._timeout()
+        super()._due(now)

@@ -3,6 +3,7 @@ Datagrams over UDP, with ICE-lite (RFC 8445) where the network party speaks it,
 and RTCP on a port of its own or not (RFC 5761).
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from ipaddress import ip_address
@@ -32,6 +33,8 @@ MAX_KNOCKED = 8
 #: The addresses that mean "nowhere", and thus hold, in old descriptions (RFC
 #: 3264 clause 8.4).
 _NOWHERE = ("0.0.0.0", "::")
+#: Python refuses to read thousands of digits.
+_PORT = re.compile(r"[0-9]{1,5}\Z")
 
 
 @implementer(IDatagramTransport)
@@ -140,7 +143,7 @@ class UDPTransport:
             ICE credentials are not well-formed.
         """
         remote = _address(section, terms)
-        control = _controlAddress(section, remote)
+        control = _controlAddress(section, remote, terms)
         ufrag, pwd = section.get("ice-ufrag"), section.get("ice-pwd")
         if (ufrag is None) != (pwd is None):
             raise NegotiationError("ice-ufrag and ice-pwd do not stand together")
@@ -343,17 +346,23 @@ class UDPTransport:
 
     def _timeout(self) -> None:
         self._timer = None
-        now = self._clock.seconds()
-        if self.agent is not None:
-            at = self.agent.nextTimeout()
-            if at is not None and at <= now:
-                self.agent.timeout(now)
-            if self._knocks and self._knocks[0] <= now:
-                self._knocks = [at for at in self._knocks if at > now]
-                for number, address in self._candidates:
-                    self.agent.knock(number, address)
-        self._drainAgent()
+        self._due(self._clock.seconds())
         self._schedule()
+
+    def _due(self, now: float) -> None:
+        """
+        Do what is due.
+        """
+        if self.agent is None:
+            return
+        at = self.agent.nextTimeout()
+        if at is not None and at <= now:
+            self.agent.timeout(now)
+        if self._knocks and self._knocks[0] <= now:
+            self._knocks = [at for at in self._knocks if at > now]
+            for number, address in self._candidates:
+                self.agent.knock(number, address)
+        self._drainAgent()
 
     def _happened(self, event: Event) -> None:
         self.notify(event)
@@ -392,18 +401,22 @@ def _address(section: Section, terms: Terms) -> Address | None:
 
 def numeric(host: str) -> str:
     """
-    Check that this is an address and no name: looking a name up would hold
-    everybody up, and ask who knows whom.
+    Check that this is the address of one party and no name: looking a name up
+    would hold everybody up, and ask who knows whom.
 
     @raise NegotiationError: it is not.
     """
     try:
-        return str(ip_address(host))
+        address = ip_address(host)
     except ValueError:
         raise NegotiationError("a media address is not numeric") from None
+    if address.is_multicast or "%" in host:
+        # A scope means something on the remote party's machine alone.
+        raise NegotiationError("a media address is multicast or has a scope")
+    return str(address)
 
 
-def _controlAddress(section: Section, remote: Address | None) -> Address | None:
+def _controlAddress(section: Section, remote: Address | None, terms: Terms) -> Address | None:
     """
     Where RTCP goes, if not to the next port (RFC 3605).
     """
@@ -411,9 +424,11 @@ def _controlAddress(section: Section, remote: Address | None) -> Address | None:
         return None
     words = (section.get("rtcp") or "").split()
     if not words:
-        return remote[0], remote[1] + 1
-    if not (words[0].isascii() and words[0].isdigit() and 0 < int(words[0]) < 65536):
+        # Behind the last port there is none.
+        return (remote[0], remote[1] + 1) if remote[1] < 65535 else None
+    if not (_PORT.match(words[0]) and 0 < int(words[0]) < 65536):
         raise NegotiationError("malformed rtcp attribute")
-    if len(words) == 4 and words[3] not in _NOWHERE:
+    trusted = terms.trustAddress or terms.receivedFrom is None
+    if len(words) == 4 and words[3] not in _NOWHERE and trusted:
         return numeric(words[3]), int(words[0])
     return remote[0], int(words[0])

@@ -1,0 +1,85 @@
+"""
+Descriptions and packets that mean no good, on the memory network.
+"""
+
+import re
+
+from e2aegw.sansio.sdp import Side
+from e2aegw.sansio.terms import Terms
+from tests.gateway.telephones import CallTestCase
+from tests.gateway.test_session_dtls import TO_CORE, BrowserTestCase
+
+
+class DescriptionTests(CallTestCase):
+    """
+    Addresses that nobody can be reached at.
+    """
+
+    def test_lastPort(self) -> None:
+        """
+        Behind the last port there is none for RTCP, and nothing is sent there.
+        """
+        self.call()
+        sdp = re.sub(r"m=audio \d+", "m=audio 65535", self.ue.offer())
+        sdp = re.sub("a=rtcp:.*\r\n", "", sdp)
+        offer = self.result(self.session.offer(sdp, Side.ACCESS))
+        self.result(self.session.answer(self.phone.answer(offer)))
+        self.phone.sendReport()
+        self.phone.sendMedia()
+        self.network.flush()
+        endpoints = [stream.endpoint for stream in self.session.report().parties[0].medias[0].streams]
+        self.assertEqual(endpoints, [("198.51.100.7", 65535), None])
+
+    def test_scope(self) -> None:
+        """
+        A scope means something on the UE's own machine alone.
+        """
+        sdp = self.phone.offer().replace("IP4 203.0.113.7", "IP6 fe80::1%eth0")
+        self.assertIn("m=audio 0 ", self.result(self.session.offer(sdp, Side.CORE)))
+
+    def test_multicast(self) -> None:
+        """
+        Media goes to one party, not to everybody.
+        """
+        sdp = self.phone.offer().replace("203.0.113.7", "224.2.1.1")
+        self.assertIn("m=audio 0 ", self.result(self.session.offer(sdp, Side.CORE)))
+
+    def test_control(self) -> None:
+        """
+        An RTCP port that is none is refused.
+        """
+        for port in ("0", "65536", "9" * 5000, "x"):
+            session = self.gateway.newSession("odd")
+            sdp = re.sub("a=rtcp:.*\r\n", f"a=rtcp:{port}\r\n", self.phone.offer())
+            self.assertIn("m=audio 0 ", self.result(session.offer(sdp, Side.CORE)))
+            session.close()
+
+    def test_controlAddress(self) -> None:
+        """
+        Who does not trust the description's address does not trust the one
+        for RTCP in it either.
+        """
+        sdp = re.sub("a=rtcp:.*\r\n", "a=rtcp:6001 IN IP4 10.0.0.1\r\n", self.ue.offer())
+        terms = Terms(trustAddress=False, receivedFrom="198.51.100.9")
+        self.result(self.session.offer(sdp, Side.ACCESS, terms))
+        endpoints = [stream.endpoint for stream in self.session.report().parties[0].medias[0].streams]
+        self.assertEqual(endpoints, [("198.51.100.9", self.ue.port), ("198.51.100.9", 6001)])
+
+
+class BundleTests(BrowserTestCase):
+    """
+    Attributes of a bundle that are not what they should be.
+    """
+
+    def test_attributes(self) -> None:
+        """
+        Sources and extensions that are no numbers are none.
+        """
+        for line in ("ssrc", "ssrc:", "ssrc:" + "9" * 5000, "extmap", "extmap:" + "9" * 5000 + " x"):
+            line = line.replace(" x", " urn:ietf:params:rtp-hdrext:sdes:mid")
+            session = self.gateway.newSession("odd")
+            sdp = self.browser.session("a=group:BUNDLE 0\r\n")
+            sdp += self.browser.section(f"a=mid:0\r\na={line}\r\n")
+            offer = self.result(session.offer(sdp, Side.ACCESS, TO_CORE))
+            self.assertRegex(offer, r"m=audio 400\d\d ")
+            session.close()
