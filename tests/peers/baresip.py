@@ -14,8 +14,10 @@ from tests.peers.sound import Sound, listen
 
 #: Its ringing tones and the like, from Debian's package.
 SHARED = "/usr/share/baresip"
-#: The tone that it sends, in hertz.
+#: The tone that it sends unless told otherwise, in hertz.
 TONE = 880
+#: Its names for ways to protect media: SDES, and DTLS-SRTP.
+SDES, DTLS = "srtp-mand", "dtls_srtp"
 
 _CONFIG = """\
 poll_method epoll
@@ -43,6 +45,8 @@ net_interface 127.0.0.1
 module_path /usr/lib/baresip/modules
 module g711.so
 module sndfile.so
+module srtp.so
+module dtls_srtp.so
 module ausine.so
 module_tmp uuid.so
 module_tmp account.so
@@ -54,13 +58,22 @@ ctrl_tcp_listen 127.0.0.1:{control}
 
 class Baresip:
     """
-    A running baresip that sends a tone of L{TONE} and answers every call.
+    A running baresip that sends a tone and answers every call.
 
     @ivar uri: its address of record.
     @ivar events: what it told of, newest last.
     """
 
-    def __init__(self, directory: Path, domain: str, user: str) -> None:
+    def __init__(
+        self, directory: Path, domain: str, user: str, tone: int = TONE, protection: str = ""
+    ) -> None:
+        """
+        @param directory: where its files go.
+        @param domain: where its registrar is.
+        @param user: what it is called there.
+        @param tone: what it sends, in hertz.
+        @param protection: L{SDES}, L{DTLS}, or nothing for plain RTP.
+        """
         directory.mkdir(exist_ok=True)
         self.uri = f"sip:{user}@{domain}"
         self._recordings = directory / "recordings"
@@ -74,7 +87,7 @@ class Baresip:
                 sip=freePort(),
                 shared=SHARED,
                 recordings=self._recordings,
-                tone=TONE,
+                tone=tone,
                 firstPort=media,
                 lastPort=media + 39,
                 control=control,
@@ -82,7 +95,9 @@ class Baresip:
         )
         (home / "contacts").write_text("")
         (home / "accounts").write_text(
-            f"<{self.uri};transport=udp>;auth_pass=unused;regint=600;answermode=auto;audio_codecs=pcma,pcmu\n"
+            f"<{self.uri};transport=udp>;auth_pass=unused;regint=600;answermode=auto;audio_codecs=pcma,pcmu"
+            + (f";mediaenc={protection}" if protection else "")
+            + "\n"
         )
         self._control: socket.socket | None = None
         self._unread = b""

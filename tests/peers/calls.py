@@ -39,18 +39,20 @@ SILENCE = 0.5
 FORGETTING = 2.0
 
 
-class CallTests(SynchronousTestCase):
+class BrowserCase(SynchronousTestCase):
     """
+    A test with a browser, a telephone, Kamailio and a media gateway.
+
     @cvar browserClass: the browser.
     @cvar mediaClass: what takes the media.
-    @cvar toBrowser: the flags of what goes to the browser.
-    @cvar toTelephone: the flags of what goes to telephones.
+    @cvar toSecured: the flags of what goes to the browser.
+    @cvar toPlain: the flags of what goes to telephones.
     """
 
     browserClass: ClassVar[type[Chromium] | type[Firefox]]
     mediaClass: ClassVar[type[MediaGateway]]
-    toBrowser: ClassVar[str] = kamailio.TO_BROWSER
-    toTelephone: ClassVar[str] = kamailio.TO_TELEPHONE
+    toSecured: ClassVar[str] = kamailio.TO_SECURED
+    toPlain: ClassVar[str] = kamailio.TO_PLAIN
 
     def setUp(self) -> None:
         """
@@ -66,7 +68,7 @@ class CallTests(SynchronousTestCase):
         self.ng = NG(self.media.ngPort)
         self.addCleanup(self.ng.close)
         self.kamailio = Kamailio(
-            self.directory, kamailio.node(self.media.ngPort), self.toBrowser, self.toTelephone
+            self.directory, kamailio.node(self.media.ngPort), self.toSecured, self.toPlain
         )
         self.addCleanup(self.kamailio.end)
         self.baresip = Baresip(self.directory, self.kamailio.domain, "bob")
@@ -163,6 +165,13 @@ class CallTests(SynchronousTestCase):
 
         until(silent, "nothing arrives at the browser")
         return received
+
+
+
+class CallTests(BrowserCase):
+    """
+    The stories.
+    """
 
     def test_browserCalls(self) -> None:
         """

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 #: How long things may take that take a second on an idle machine.
-PATIENCE = 8.0
+PATIENCE = 20.0
 #: Pause between two looks.
 PERIOD = 0.03
 

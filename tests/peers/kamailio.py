@@ -14,8 +14,8 @@ TEMPLATE = Path(__file__).resolve().parent / "kamailio.cfg"
 
 #: What Kamailio asks for whatever goes to a browser, or to a telephone that
 #: knows plain RTP only: the flags that a configuration for rtpengine has.
-TO_BROWSER = "replace-origin replace-session-connection rtcp-mux-offer ICE=force SDES-off UDP/TLS/RTP/SAVPF"
-TO_TELEPHONE = "replace-origin replace-session-connection rtcp-mux-demux ICE=remove RTP/AVP"
+TO_SECURED = "replace-origin replace-session-connection rtcp-mux-offer ICE=force SDES-off UDP/TLS/RTP/SAVPF"
+TO_PLAIN = "replace-origin replace-session-connection rtcp-mux-demux ICE=remove RTP/AVP"
 
 
 def node(port: int, weight: int = 1) -> str:
@@ -36,20 +36,21 @@ class Kamailio:
     """
 
     def __init__(
-        self, directory: Path, nodes: str, toBrowser: str = TO_BROWSER, toTelephone: str = TO_TELEPHONE
+        self, directory: Path, nodes: str, toSecured: str = TO_SECURED, toPlain: str = TO_PLAIN
     ) -> None:
         """
         @param directory: where its files go.
         @param nodes: where the media gateways are, in the notation of its
             rtpengine module.
-        @param toBrowser: the flags of what goes to browsers.
-        @param toTelephone: the flags of what goes to telephones.
+        @param toSecured: the flags of what goes to browsers, and to users whose
+            names begin with C{secured}.
+        @param toPlain: the flags of what goes to others.
         """
         self.sipPort = freePort()
         self.webSocketPort = freePort()
         self.sippPort = freePort()
         config = directory / "kamailio.cfg"
-        config.write_text(self.configuration(nodes, toBrowser, toTelephone))
+        config.write_text(self.configuration(nodes, toSecured, toPlain))
         run = directory / "run"
         run.mkdir()
         self._process = Process(
@@ -64,7 +65,7 @@ class Kamailio:
             self._process.end()
             raise
 
-    def configuration(self, nodes: str, toBrowser: str, toTelephone: str) -> str:
+    def configuration(self, nodes: str, toSecured: str, toPlain: str) -> str:
         """
         What stands in its configuration file.
         """
@@ -74,8 +75,8 @@ class Kamailio:
             "WEBSOCKET": self.webSocketPort,
             "SIPP": self.sippPort,
             "NODES": nodes,
-            "TO_BROWSER": toBrowser,
-            "TO_TELEPHONE": toTelephone,
+            "TO_SECURED": toSecured,
+            "TO_PLAIN": toPlain,
         }.items():
             text = text.replace(f"@{name}@", str(value))
         return text

@@ -2,7 +2,7 @@
 Calls between browsers and telephones, through Kamailio and the gateway.
 """
 
-from tests.peers import calls
+from tests.peers import baresip, calls
 from tests.peers.browsers import Chromium, Firefox
 from tests.peers.gateway import Gateway
 from tests.peers.peers import BARESIP, CHROMIUM, FIREFOX, JSSIP, KAMAILIO, SIPP, needs
@@ -26,3 +26,34 @@ class FirefoxTests(calls.CallTests):
 
     browserClass = Firefox
     mediaClass = Gateway
+
+
+@needs(CHROMIUM, JSSIP, KAMAILIO, BARESIP)
+class AgreedTests(calls.BrowserCase):
+    """
+    Kamailio says which sides there are and what the browser agreed to when it
+    registered, and leaves all else to the gateway.
+    """
+
+    browserClass = Chromium
+    mediaClass = Gateway
+    toSecured = "direction=core direction=access e2ae=webrtc"
+    toPlain = "direction=access direction=core e2ae=webrtc"
+
+    def test_browserCalls(self) -> None:
+        """
+        The browser calls a telephone, and each hears the other.
+        """
+        self.phone.call(self.baresip.uri)
+        self.converse(baresip.TONE)
+        self.phone.hangUp()
+        self.checkOver()
+
+    def test_telephoneCalls(self) -> None:
+        """
+        A telephone calls the browser, and each hears the other.
+        """
+        self.baresip.call(self.phone.uri)
+        self.converse(baresip.TONE)
+        self.baresip.hangUp()
+        self.checkOver()
