@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -115,6 +116,7 @@ class Call:
             raise
         self.exchange = Exchange(offerIn=offer, offerOut=toCore, answerIn=fromCore, answerOut=answer)
         self.session.whenClosed().addCallback(lambda _: self.end(self._reason))
+        self._log.info("{label}: the page calls", label=self.session.label)
         self._tick.start(PERIOD, now=False)
         self._setAlone()
         return answer
@@ -290,14 +292,16 @@ class Calls:
         """
         return self._calls.get(name)
 
-    async def begin(self, offer: str) -> Call:
+    def begin(self, offer: str) -> Deferred[Call]:
         """
         Begin one.
 
-        @return: the call, with its exchange.
-
-        @raise GatewayError: it cannot be done.
+        @return: the call, with its exchange.  It fails with
+            L{e2aegw.errors.GatewayError} if it cannot be done.
         """
+        return Deferred.fromCoroutine(self._begin(offer))
+
+    async def _begin(self, offer: str) -> Call:
         if len(self._calls) >= MAX_CALLS:
             raise ResourceError(f"There are {MAX_CALLS} calls already; hang up in another window")
         session = self._gateway.newSession(f"demo-{secrets.token_hex(3)}")

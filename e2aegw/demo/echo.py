@@ -65,7 +65,7 @@ def choose(section: Section) -> Codec:
         found = _MAPPING.match(mappings.get(format, ""))
         if found and found[1].lower() in CODECS:
             return Codec(format, found[0], int(found[2]))
-    raise NegotiationError(f"the echo knows only {', '.join(sorted(CODECS.values()))}")
+    raise NegotiationError(f"the echo knows only {', '.join(CODECS.values())}")
 
 
 class Echo:
