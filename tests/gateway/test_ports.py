@@ -345,5 +345,5 @@ class CallTests(SynchronousTestCase):
         No order of events loses a port.
         """
         run_state_machine_as_test(
-            Calls, settings=settings(deadline=None, max_examples=25, stateful_step_count=30)
+            Calls, settings=settings(deadline=None, derandomize=True, max_examples=25, stateful_step_count=30)
         )
