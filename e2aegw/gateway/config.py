@@ -5,6 +5,7 @@ Whatever is wrong with it is one line that names the key.
 """
 
 import errno
+import math
 import re
 import socket
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ import msgspec
 
 from e2aegw.errors import ConfigError
 from e2aegw.sansio.certificate import Identity
-from e2aegw.sansio.sdp import Side
+from e2aegw.sansio.sdp import Side, family
 
 #: What stands for the address that this machine uses towards the world.
 AUTO = "auto"
 #: Somewhere in the world, and nobody is there (RFC 5737).
 _WORLD = ("198.51.100.1", 9)
 
+_BROADCAST = ip_address("255.255.255.255")
 _RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})\Z")
+_PORT = re.compile(r"[0-9]{1,5}\Z")
 
 
 class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={}):
@@ -171,7 +174,7 @@ def load(path: str | Path) -> Config:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
+    except (OSError, ValueError) as e:
         raise ConfigError(f"{path}: {getattr(e, 'strerror', None) or e}") from None
     try:
         table = msgspec.toml.decode(text, type=FileTable)
@@ -180,7 +183,8 @@ def load(path: str | Path) -> Config:
     try:
         return _check(table, Path(path).parent)
     except ConfigError as e:
-        raise ConfigError(f"{path}: {e}") from None
+        # The text may quote a value, and that anything.
+        raise ConfigError(f"{path}: {' '.join(str(e).splitlines())}") from None
 
 
 def checkFree(config: Config) -> None:
@@ -223,8 +227,8 @@ def _check(table: FileTable, folder: Path) -> Config:
         ("limits.offer_timeout", table.limits.offer_timeout),
         ("control.delete_delay", table.control.delete_delay),
     ):
-        if value < 0:
-            raise ConfigError(f"{name}: {value} is negative")
+        if not 0 <= value < math.inf:
+            raise ConfigError(f"{name}: {value} is negative or not a number")
     used = {name for route in table.route for name in (route.access, route.core)}
     for name in table.adapter:
         if name not in used:
@@ -249,24 +253,28 @@ def _side(name: str, table: SideTable) -> SideConfig:
     said = [table.advertise] if isinstance(table.advertise, str) else table.advertise
     if not hosts:
         raise ConfigError(f"side.{name}.address: there is none")
-    if said and len(said) != len(hosts):
-        raise ConfigError(f"side.{name}.advertise: needs one address for each of side.{name}.address")
+    hosts = [_numeric(f"side.{name}.address", host) for host in hosts]
+    said = [_numeric(f"side.{name}.advertise", host) for host in said] or hosts
     for host in hosts:
         _checkOurs(f"side.{name}.address", host)
-    versions = [":" in host for host in said or hosts]
-    if len(set(versions)) != len(versions):
-        raise ConfigError(f"side.{name}.address: only one IPv4 and one IPv6 address can be used")
-    for host in said:
-        _checkNumeric(f"side.{name}.advertise", host)
+    families = [family(host) for host in hosts]
+    if len(families) > len(set(families)):
+        raise ConfigError(f"side.{name}.address: more than one of a family; one IPv4 and one IPv6 may be")
+    if families != [family(host) for host in said]:
+        raise ConfigError(
+            f"side.{name}.advertise: needs an address for each of side.{name}.address, in order"
+        )
     found = _RANGE.match(table.ports)
     if found is None:
         raise ConfigError(f'side.{name}.ports: "{table.ports}" is not of the form "first-last"')
     first, last = int(found[1]), int(found[2])
     if not 1024 <= first < last <= 65535:
         raise ConfigError(f"side.{name}.ports: {table.ports} is not within 1024-65535")
+    if first + first % 2 >= last:
+        raise ConfigError(f"side.{name}.ports: {table.ports} has no even port with the next")
     default = {"access": "external", "core": "internal"}[name]
     names = (name, *(table.names or [default]))
-    addresses = tuple(zip(hosts, said or hosts, strict=True))
+    addresses = tuple(zip(hosts, said, strict=True))
     return SideConfig(addresses=addresses, ports=(first, last), names=names)
 
 
@@ -276,7 +284,7 @@ def _checkOverlap(access: SideConfig, core: SideConfig) -> None:
         raise ConfigError(f"side.core.ports: overlap with side.access.ports on {sorted(shared)[0]}")
     both = set(access.names) & set(core.names)
     if both:
-        raise ConfigError(f"side.core.names: {sorted(both)[0]} is a name of side.access, too")
+        raise ConfigError(f"side.access.names, side.core.names: {sorted(both)[0]} would name both sides")
 
 
 def outward(world: tuple[str, int] = _WORLD) -> str:
@@ -296,16 +304,24 @@ def outward(world: tuple[str, int] = _WORLD) -> str:
         return host
 
 
-def _checkNumeric(key: str, host: str) -> None:
+def _numeric(key: str, host: str) -> str:
+    """
+    An address as a description may say it, in its one spelling.
+    """
     try:
-        if ip_address(host).is_unspecified:
-            raise ConfigError(f"{key}: {host} stands for any address; a description needs one")
+        address = ip_address(host)
     except ValueError:
-        raise ConfigError(f"{key}: {host} is not an IP address") from None
+        raise ConfigError(f"{key}: {host!r} is not an IP address") from None
+    if address.is_unspecified:
+        raise ConfigError(f"{key}: {host} stands for any address; a description needs one")
+    if address.is_multicast or address == _BROADCAST:
+        raise ConfigError(f"{key}: {host} is not the address of one machine")
+    if getattr(address, "scope_id", None) is not None or getattr(address, "ipv4_mapped", None) is not None:
+        raise ConfigError(f"{key}: {host} means something on this machine only")
+    return str(address)
 
 
 def _checkOurs(key: str, host: str) -> None:
-    _checkNumeric(key, host)
     kind = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(kind, socket.SOCK_DGRAM) as probe:
@@ -319,8 +335,12 @@ def _checkOurs(key: str, host: str) -> None:
 def _endpoint(key: str, text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not colon or not (port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
+    if not colon or not _PORT.match(port) or int(port) > 65535:
         raise ConfigError(f'{key}: "{text}" is not of the form "address:port"')
+    try:
+        ip_address(host)
+    except ValueError:
+        raise ConfigError(f"{key}: {host!r} is not an IP address") from None
     _checkOurs(key, host)
     return host, int(port)
 
@@ -334,8 +354,8 @@ def _identity(table: DTLSTable, folder: Path) -> Identity | None:
     for key, name in (("certificate", table.certificate), ("key", table.key)):
         try:
             pem.append((folder / name).read_bytes())
-        except OSError as e:
-            raise ConfigError(f"dtls.{key}: {name}: {e.strerror}") from None
+        except (OSError, ValueError) as e:
+            raise ConfigError(f"dtls.{key}: {name}: {getattr(e, 'strerror', None) or e}") from None
     try:
         return Identity.fromPEM(pem[0], pem[1])
     except ConfigError as e:

@@ -42,7 +42,8 @@ class PortPool:
         self._free = deque(range(first + first % 2, last, 2))
         self._lent: dict[int, int] = {}
 
-    def __len__(self) -> int:
+    @property
+    def free(self) -> int:
         """
         How many pairs are free.
         """

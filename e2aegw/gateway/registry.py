@@ -34,11 +34,11 @@ def loadFactory(name: str, options: Mapping[str, Any]) -> Any:
     except ConfigError as e:
         raise ConfigError(f"adapter.{name}: {e}") from None
     except Exception as e:
-        raise ConfigError(f"adapter.{name} ({owner}): {type(e).__name__}: {e}") from e
+        raise ConfigError(f"adapter.{name} ({owner}): {_explain(e)}") from e
     try:
         verifyObject(IAdapterFactory, factory)
     except Invalid as e:
-        raise ConfigError(f"adapter.{name} ({owner}) is no adapter factory: {e}".replace("\n", " ")) from None
+        raise ConfigError(f"adapter.{name} ({owner}) is no adapter factory: {_oneLine(str(e))}") from None
     return factory
 
 
@@ -47,8 +47,9 @@ def _find(name: str) -> tuple[Any, str]:
         module, _, attribute = name.partition(":")
         try:
             return getattr(import_module(module), attribute), module
-        except (ImportError, AttributeError) as e:
-            raise ConfigError(f"adapter {name}: {e}") from None
+        except Exception as e:
+            # Importing runs a stranger's code.
+            raise ConfigError(f"adapter {name}: {_explain(e)}") from e
     # The same distribution may be found twice, installed and in development.
     found = {(_owner(point), point.value): point for point in entry_points(group=GROUP, name=name)}
     if not found:
@@ -61,7 +62,18 @@ def _find(name: str) -> tuple[Any, str]:
     try:
         return point.load(), _owner(point)
     except Exception as e:
-        raise ConfigError(f"adapter {name} ({_owner(point)}) cannot be loaded: {e}") from e
+        raise ConfigError(f"adapter {name} ({_owner(point)}) cannot be loaded: {_explain(e)}") from e
+
+
+def _explain(error: Exception) -> str:
+    """
+    A stranger's error, in the one line that a wrong configuration gets.
+    """
+    return f"{type(error).__name__}: {_oneLine(str(error))}"
+
+
+def _oneLine(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _owner(point: EntryPoint) -> str:

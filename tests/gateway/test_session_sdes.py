@@ -345,10 +345,10 @@ class OriginatingTests(CallTestCase):
         """
         When ports run out, the call is refused and holds none.
         """
-        while len(self.gateway._pools[Side.CORE][4]):
+        while self.gateway._pools[Side.CORE][4].free:
             self.gateway._pools[Side.CORE][4].open([lambda data, source: None])
         self.failureResultOf(self.session.offer(self.ue.offer(), Side.ACCESS))
-        self.assertEqual(len(self.gateway._pools[Side.ACCESS][4]), 50)
+        self.assertEqual(self.gateway._pools[Side.ACCESS][4].free, 50)
         self.gateway._pools[Side.CORE][4]._lent.clear()
 
     def test_R_110_strangers(self) -> None:

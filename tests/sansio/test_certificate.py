@@ -127,7 +127,7 @@ class FingerprintTests(SynchronousTestCase):
         ):
             self.assertRaises(NegotiationError, Fingerprint.parse, text)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None, derandomize=True, max_examples=200)
     @given(
         st.text()
         | st.lists(st.sampled_from(["sha-256", "SHA-1", " ", ":", "AB", "ab", "G"])).map("".join)

@@ -197,7 +197,7 @@ class ParseTests(SynchronousTestCase):
             self.assertNotIn((crypto.line().value or "")[-20:], text)
             self.assertNotIn(repr(crypto.keys.material)[2:-1], text)
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None, derandomize=True, max_examples=100)
     @given(st.sampled_from(Profile), st.integers(0, 999999999), st.data())
     def test_roundTrip(self, profile: Profile, tag: int, data: st.DataObject) -> None:
         """
@@ -208,7 +208,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(crypto.line().name, "crypto")
         self.assertEqual(Crypto.parse(crypto.line().value or ""), crypto)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None, derandomize=True, max_examples=200)
     @given(
         st.lists(
             st.sampled_from([*GOOD.split(), f"inline:{KEY}|2^20", "WSH=64", "1:4", "|", ";"]) | st.text()
