@@ -167,7 +167,6 @@ class BrowserCase(SynchronousTestCase):
         return received
 
 
-
 class CallTests(BrowserCase):
     """
     The stories.

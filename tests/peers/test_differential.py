@@ -2,6 +2,7 @@
 The gateway's replies mean what rtpengine's mean.
 """
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -70,6 +71,19 @@ class DifferentialTests(SynchronousTestCase):
             finally:
                 client.close()
         return list(zip(*played, strict=True))
+
+    def test_R_15_ownPorts(self) -> None:
+        """
+        Whatever the gateway tells one party to send to is a port of its own.
+        """
+        client = NG(self.gateway.ngPort)
+        self.addCleanup(client.close)
+        for call in CALLS:
+            for exchange in play(client, call):
+                said = {
+                    int(port) for port in re.findall(r"^m=\w+ (\d+)", exchange.reply.get("sdp", ""), re.M)
+                }
+                self.assertEqual(said - {0} - set(self.gateway.ports), set(), exchange.name)
 
     def test_sameMeaning(self) -> None:
         """
