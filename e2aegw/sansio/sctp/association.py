@@ -13,7 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from e2aegw.errors import RemoteError, UsageError
 from e2aegw.sansio.sctp import chunks as c
@@ -36,6 +36,7 @@ _MAX_REASON: Final = 80
 _RECEIVING: Final = frozenset({State.ESTABLISHED, State.SHUTDOWN_PENDING, State.SHUTDOWN_SENT})
 _SENDING: Final = frozenset({State.ESTABLISHED, State.SHUTDOWN_PENDING, State.SHUTDOWN_RECEIVED})
 _OPENING: Final = frozenset({State.COOKIE_WAIT, State.COOKIE_ECHOED})
+_QUEUEING: Final = frozenset({State.CLOSED, State.ESTABLISHED}) | _OPENING
 _DRAINING: Final = frozenset({State.SHUTDOWN_PENDING, State.SHUTDOWN_RECEIVED})
 
 
@@ -119,7 +120,7 @@ class Association:
         @raise ResourceError: as much waits as is allowed.
         """
         self._now = now
-        if self._finished or self.state not in (State.ESTABLISHED, State.CLOSED, *_OPENING):
+        if self._finished or self.state not in _QUEUEING:
             raise UsageError("the association ends")
         transfer = self._transfer
         limit = self._settings.outboundStreams if transfer is None else transfer.streams.outboundStreams
@@ -343,7 +344,7 @@ class Association:
             if kind == c.DATA or kind == c.I_DATA:
                 self._receiveData(data, offset, end)
             else:
-                handler = self._HANDLERS.get(kind)
+                handler = _HANDLERS.get(kind)
                 if handler is not None:
                     handler(self, flags, data[offset + 4 : end], tag)
                 elif not self._receiveUnknown(kind, data[offset:end]):
@@ -482,25 +483,6 @@ class Association:
     def _receiveForward(self, flags: int, body: bytes, tag: int) -> None:
         if self._receiving and self._transfer is not None:
             self._transfer.receiveForward(body)
-
-    #: What reads a chunk, by its type; DATA and I-DATA aside.
-    _HANDLERS: ClassVar[dict[int, Callable[["Association", int, bytes, int], None]]] = {
-        c.INIT: _receiveInit,
-        c.INIT_ACK: _receiveInitAck,
-        c.SACK: _receiveSack,
-        c.HEARTBEAT: _receiveHeartbeat,
-        c.HEARTBEAT_ACK: _receiveHeartbeatAck,
-        c.ABORT: _receiveAbort,
-        c.SHUTDOWN: _receiveShutdown,
-        c.SHUTDOWN_ACK: _receiveShutdownAck,
-        c.ERROR: _receiveError,
-        c.COOKIE_ECHO: _receiveCookie,
-        c.COOKIE_ACK: _receiveCookieAck,
-        c.SHUTDOWN_COMPLETE: _receiveShutdownComplete,
-        c.RE_CONFIG: _receiveReconfig,
-        c.FORWARD_TSN: _receiveForward,
-        c.I_FORWARD_TSN: _receiveForward,
-    }
 
     # The moves.
 
@@ -745,3 +727,23 @@ class Association:
             settings = self._settings
             header = HEADER.pack(settings.localPort, settings.remotePort, tag, 0)[:8]
             self._replies.append(c.packet(header, (chunk,)))
+
+
+#: What reads a chunk, by its type; DATA and I-DATA aside.
+_HANDLERS: Final[dict[int, Callable[[Association, int, bytes, int], None]]] = {
+    c.INIT: Association._receiveInit,
+    c.INIT_ACK: Association._receiveInitAck,
+    c.SACK: Association._receiveSack,
+    c.HEARTBEAT: Association._receiveHeartbeat,
+    c.HEARTBEAT_ACK: Association._receiveHeartbeatAck,
+    c.ABORT: Association._receiveAbort,
+    c.SHUTDOWN: Association._receiveShutdown,
+    c.SHUTDOWN_ACK: Association._receiveShutdownAck,
+    c.ERROR: Association._receiveError,
+    c.COOKIE_ECHO: Association._receiveCookie,
+    c.COOKIE_ACK: Association._receiveCookieAck,
+    c.SHUTDOWN_COMPLETE: Association._receiveShutdownComplete,
+    c.RE_CONFIG: Association._receiveReconfig,
+    c.FORWARD_TSN: Association._receiveForward,
+    c.I_FORWARD_TSN: Association._receiveForward,
+}
