@@ -15,7 +15,7 @@ from OpenSSL import SSL
 
 from e2aegw.errors import RemoteError
 from e2aegw.sansio.certificate import Identity
-from e2aegw.sansio.srtp import Context, Profile, contextPair, exporterLength, keysFromExporter
+from e2aegw.sansio.srtp import Context, Keys, Profile, contextPair, exporterLength, keysFromExporter
 
 #: The longest datagram that a handshake is sent in: what fits into IPv6's
 #: minimum MTU with a tunnel's header.
@@ -230,11 +230,9 @@ class Association:
         name = self._connection.get_selected_srtp_profile().decode()
         return next((profile for profile in Profile if profile.dtls == name), None)
 
-    def contexts(self) -> tuple[Context, Context]:
+    def keys(self) -> tuple[Keys, Keys]:
         """
-        Fresh SRTP contexts from the exported keys (RFC 5764 clause 4.2): what
-        unprotects what arrives, and what protects what is sent.  To be asked
-        for once.
+        The exported keys (RFC 5764 clause 4.2): inbound, outbound.
 
         @raise RemoteError: no SRTP profile was agreed on.
         """
@@ -242,7 +240,16 @@ class Association:
         if profile is None:
             raise RemoteError("no common profile")
         material = self._connection.export_keying_material(_EXPORTER, exporterLength(profile))
-        return contextPair(*keysFromExporter(profile, material, client=self.client))
+        return keysFromExporter(profile, material, client=self.client)
+
+    def contexts(self) -> tuple[Context, Context]:
+        """
+        Fresh SRTP contexts from the exported keys: what unprotects what
+        arrives, and what protects what is sent.  To be asked for once.
+
+        @raise RemoteError: no SRTP profile was agreed on.
+        """
+        return contextPair(*self.keys())
 
     def cipher(self) -> str:
         """

@@ -42,7 +42,13 @@ class Poller:
         """
         self._fdset: Any = IReactorFDSet(reactor)
         self._time: Any = IReactorTime(reactor)
-        self._epoll = select.epoll()
+        self._sockets = select.epoll()
+        # The reactor's look at the set goes through another that holds nothing
+        # else.  To close that one costs the same however many sockets there
+        # are; to take a set out of the reactor's and put it back does not: the
+        # kernel walks through all of it, to see that no set contains itself.
+        self._gate = select.epoll()
+        self._gate.register(self._sockets.fileno(), select.EPOLLIN)
         self._readers: dict[int, Callable[[], None]] = {}
         self._last = 0.0
         self._pausing: Any = None
@@ -57,26 +63,26 @@ class Poller:
 
     def fileno(self) -> int:
         """
-        The epoll set's own descriptor.
+        The descriptor that is readable when any socket is.
         """
-        return -1 if self._epoll.closed else self._epoll.fileno()
+        return -1 if self._gate.closed else self._gate.fileno()
 
     def add(self, fileno: int, reader: Callable[[], None]) -> None:
         """
         Call C{reader} whenever this descriptor is readable.  It reads one
         datagram and does not raise.
         """
-        if not self._readers and self._pausing is None:
+        if not self._readers:
             self._fdset.addReader(self)
         self._readers[fileno] = reader
-        self._epoll.register(fileno, select.EPOLLIN)
+        self._sockets.register(fileno, select.EPOLLIN)
 
     def remove(self, fileno: int) -> None:
         """
         Stop watching; to be called before the descriptor is closed.
         """
         del self._readers[fileno]
-        self._epoll.unregister(fileno)
+        self._sockets.unregister(fileno)
         if not self._readers:
             self._fdset.removeReader(self)
 
@@ -87,7 +93,7 @@ class Poller:
         started = time.monotonic()
         self._drain()
         if started - self._last < PAUSE and self._readers:
-            self._fdset.removeReader(self)
+            self._gate.modify(self._sockets.fileno(), 0)
             self._pausing = self._time.callLater(PAUSE, self._resume)
         self._last = started
 
@@ -98,19 +104,20 @@ class Poller:
         if self._pausing is not None:
             self._pausing.cancel()
             self._pausing = None
-        self._epoll.close()
+        self._gate.close()
+        self._sockets.close()
 
     def _resume(self) -> None:
         self._pausing = None
         self._last = time.monotonic()
         if self._drain() > 1:
             self._pausing = self._time.callLater(PAUSE, self._resume)
-        elif self._readers:
-            self._fdset.addReader(self)
+        else:
+            self._gate.modify(self._sockets.fileno(), select.EPOLLIN)
 
     def _drain(self) -> int:
         total = 0
-        poll, readers = self._epoll.poll, self._readers
+        poll, readers = self._sockets.poll, self._readers
         while total < BUDGET:
             ready = poll(0, 1024)
             if not ready:

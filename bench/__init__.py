@@ -1,0 +1,3 @@
+"""
+What the gateway costs, next to what rtpengine costs: C{python -m bench}.
+"""

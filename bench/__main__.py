@@ -1,0 +1,82 @@
+"""
+Measure the gateway and rtpengine in turn, and write what came out to
+C{docs/benchmarks.md}: C{python -m bench}.
+
+With C{BENCH=quick} in the environment everything is done once and briefly, and
+nothing is written.
+"""
+
+import datetime
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench import machine
+from bench.cores import Cores
+from bench.gateways import PROGRAMS
+from bench.load import build
+from bench.page import page
+from bench.scenarios import FULL, QUICK, Scenarios
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+#: Programs of others that this needs.
+NEEDED = ("rtpengine", "cc")
+#: Files that a program has open when calls are held: for each up to three on
+#: either side.
+FILES = 16384
+
+
+def _ready() -> str:
+    """
+    What is in the way, or C{""}.
+    """
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    if missing:
+        return f"not installed: {', '.join(missing)} (make peers)"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < FILES and hard != resource.RLIM_INFINITY:
+        return f"only {hard} files may be open, and {FILES} are needed (ulimit -n)"
+    if soft < FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
+    return ""
+
+
+def main() -> int:
+    """
+    Measure.
+    """
+    if trouble := _ready():
+        print(f"bench: {trouble}", file=sys.stderr)
+        return 1
+    quick = os.environ.get("BENCH") == "quick"
+    effort = QUICK if quick else FULL
+    others = machine.others()
+    cores = Cores()
+    cores.moveHere()
+    with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as name:
+        directory = Path(name)
+        scenarios = Scenarios(effort, cores, build(directory))
+        for repetition in range(effort.repetitions):
+            for scenario in scenarios.all():
+                print(f"{repetition + 1}/{effort.repetitions} {scenario.__name__}", file=sys.stderr)
+                with ExitStack() as stack:
+                    contestants = []
+                    for which, program in enumerate(PROGRAMS):
+                        running = program(directory, cores)
+                        stack.callback(running.end)
+                        contestants.append((which, running))
+                    # Nobody is always the first.
+                    scenario(contestants if repetition % 2 == 0 else contestants[::-1])
+    text = page(scenarios.tables, effort, cores, datetime.date.today(), others)
+    print(text)
+    if not quick:
+        PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
