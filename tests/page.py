@@ -70,10 +70,8 @@ def rows(text: str) -> list[list[str]]:
     for table in re.split(r"(?m)^\.\. list-table::.*\n", text)[1:]:
         heads = int((re.search(r":header-rows: (\d+)", table) or ["", "0"])[1])
         body = re.split(r"\n(?=\S)", table)[0]
-        found += [
-            [flatten(cell) for cell in re.split(r"\n     -(?: |$)", row)]
-            for row in re.split(r"(?m)^   \* - ", body)[1 + heads :]
-        ]
+        lines = re.split(r"(?m)^   \* - ", body)[1 + heads :]
+        found += [[flatten(cell) for cell in re.split(r"\n     -(?: |$)", line)] for line in lines]
     return found
 
 
