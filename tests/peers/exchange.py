@@ -4,7 +4,7 @@ Sends the corpus to a media gateway.
 
 from typing import Any, NamedTuple
 
-from tests.peers.corpus import Call, Message, fill
+from tests.peers.messages import Call, Message, fill
 from tests.peers.ng import NG
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.peers import corpus, kamailio
+from tests.peers import kamailio, messages
 from tests.peers.baresip import Baresip
 from tests.peers.deadline import until
 from tests.peers.gateway import Gateway
@@ -17,7 +17,12 @@ from tests.peers.kamailio import Kamailio
 from tests.peers.ng import NG, decode, encode
 from tests.peers.peers import BARESIP, KAMAILIO, needs
 
-OFFER = {"command": "offer", "call-id": "call", "from-tag": "ann", "sdp": corpus.telephone(host=corpus.ANN)}
+OFFER = {
+    "command": "offer",
+    "call-id": "call",
+    "from-tag": "ann",
+    "sdp": messages.telephone(host=messages.ANN),
+}
 
 
 class ControlTests(SynchronousTestCase):

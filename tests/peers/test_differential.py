@@ -8,11 +8,12 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.peers.corpus import CALLS, Call
+from tests.peers.corpus import CALLS
 from tests.peers.deviations import DEVIATIONS, Deviation
 from tests.peers.exchange import Exchange, play
 from tests.peers.gateway import Gateway
 from tests.peers.meaning import differences, meaning
+from tests.peers.messages import Call
 from tests.peers.ng import NG
 from tests.peers.peers import RTPENGINE, needs
 from tests.peers.rtpengine import RTPEngine

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.peers.corpus import TO_BROWSER, TO_TELEPHONE
 from tests.peers.deadline import until
 from tests.peers.gateway import Gateway
+from tests.peers.messages import TO_BROWSER, TO_TELEPHONE
 from tests.peers.ng import NG
 from tests.peers.terminal import Certificate, DTLSTerminal, SDESTerminal, SecuredTerminal, Terminal, rtp
 from tests.peers.vitals import Vitals
