@@ -25,7 +25,7 @@ _endpoint = Endpoint(
     Identity.generate(datetime.datetime.now(datetime.UTC)), [Profile.AES_CM_128_HMAC_SHA1_80]
 )
 #: What all terminals' descriptions say.
-FINGERPRINT = str(_endpoint.fingerprint)
+FINGERPRINT = str(_endpoint.fingerprints[0])
 
 
 def agree(

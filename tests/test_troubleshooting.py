@@ -258,7 +258,7 @@ class TelephoneTests(SymptomTestCase, CallTestCase):
         No ports are left.
         """
         pool = self.gateway._pools[Side.CORE][4]
-        ports = [pool.open([lambda data, source: None])[0] for _ in range(len(pool))]
+        ports = [pool.open([lambda data, source: None])[0] for _ in range(pool.free)]
         failure = self.failureResultOf(self.session.offer(self.ue.offer(), Side.ACCESS), ResourceError)
         self.assertIn(f'"{failure.value}"', PAGE.text)
         for port in ports:
