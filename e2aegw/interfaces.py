@@ -213,6 +213,10 @@ class IAdapter(IProtocol, ILegPart):
         """The hop-by-hop attributes that, in this adapter's lines, are end to end after all."""
     )
     peer: Any = Attribute("""The adapter on the other leg, an L{IAdapter}; set by the pipeline.""")
+    packetsReceived: int = Attribute(
+        """How many units the network party said so far; a call in which it grows on no leg is silent."""
+    )
+    octetsReceived: int = Attribute("""How many octets they had.""")
 
     def sendUnit(unit: Any) -> None:
         """
@@ -229,9 +233,8 @@ class IAdapterFactory(Interface):
     medium: str = Attribute("""The medium that its adapters speak.""")
     protos: Mapping[str, str] = Attribute(
         """
-        The protos that it can offer, in SDP's spelling, and for each the kind
-        of transport that carries it, one of L{e2aegw.transport.kinds}' names.
-        The first is what it offers if nobody asks for another.
+        The protos that it can offer, in upper case, and for each the kind of
+        transport that carries it, one of L{e2aegw.transport.kinds}' names.
         """
     )
 

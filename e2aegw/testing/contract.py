@@ -102,6 +102,7 @@ class MemoryAdapter:
         self.peer: Any = None
         self.notify: Callable[[Event], None] = lambda event: None
         self.counters: MutableMapping[str, int] = Counter()
+        self.packetsReceived = self.octetsReceived = 0
         self.units: list[Any] = []
 
     def makeConnection(self, transport: Any) -> None:
@@ -124,6 +125,8 @@ class MemoryAdapter:
         """
         See L{IAdapter}.  Everything is a unit.
         """
+        self.packetsReceived += 1
+        self.octetsReceived += len(data)
         if self.peer is not None:
             self.peer.sendUnit(data)
 
@@ -230,7 +233,7 @@ class AdapterContract(_Mixed):
         self.assertTrue(factory.medium)
         self.assertTrue(factory.protos)
         for proto, kind in factory.protos.items():
-            self.assertIsInstance(proto, str)
+            self.assertEqual(proto, str(proto).upper())
             self.assertIsInstance(kind, str)
 
     def test_contractAdapter(self) -> None:
@@ -363,6 +366,9 @@ class AdapterContract(_Mixed):
                 except RemoteError as e:
                     self.assertTrue(e.reason)
             self._sendAll(adapter)
+            for total in (adapter.packetsReceived, adapter.octetsReceived):
+                self.assertIsInstance(total, int)
+                self.assertGreaterEqual(total, 0)
             for name, count in adapter.counters.items():
                 self.assertIsInstance(name, str)
                 self.assertIsInstance(count, int)

@@ -33,6 +33,7 @@ class GoodAdapter(Protocol):
 
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
+        self.packetsReceived = self.octetsReceived = 0
         self.notify: Any = None
         self.peer: Any = None
         self.open = True
