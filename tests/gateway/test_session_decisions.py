@@ -83,6 +83,28 @@ class DecisionTests(CallTestCase):
             self.network.flush()
             self.assertEqual((other.received, other.receivedControl), ([packet], [report]))
 
+    def test_R_09_plainProfileWithKeys(self) -> None:
+        """
+        A terminal that writes RTP/AVP with a key, and asks the network for
+        nothing, deals with the far end alone: keys and packets pass.
+        """
+        self.ue.lines = []
+        far = Terminal(self.network, "203.0.113.8", suites=[CM80])
+        self.addCleanup(far.close)
+        sdp = self.ue.offer().replace("RTP/SAVP", "RTP/AVP")
+        offer = self.result(self.session.offer(sdp, Side.ACCESS))
+        self.assertIn("RTP/AVP 0", offer)
+        self.assertEqual(crypto(offer), crypto(sdp))
+        reply = far.answer(offer.replace("RTP/AVP", "RTP/SAVP")).replace("RTP/SAVP", "RTP/AVP")
+        answer = self.result(self.session.answer(reply))
+        self.assertIn("RTP/AVP 0", answer)
+        self.assertEqual(crypto(answer), crypto(reply))
+        self.ue.accept(answer.replace("RTP/AVP", "RTP/SAVP"))
+        for one, other in ((self.ue, far), (far, self.ue)):
+            packet = one.sendMedia()
+            self.network.flush()
+            self.assertEqual(other.received, [packet])
+
     def test_plainProfileAsked(self) -> None:
         """
         A controller that asks for a plain profile ends protection here.
