@@ -12,7 +12,8 @@ from e2aegw.interfaces import Apply, IAdapterFactory
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Terms
 
-PROTOS = {"RTP/SAVP": "udp+rtcp", "RTP/SAVPF": "udp+rtcp"}
+#: The plain ones, too: some write them, add keys, and take what they get.
+PROTOS = dict.fromkeys(("RTP/SAVP", "RTP/SAVPF", "RTP/AVP", "RTP/AVPF"), "udp+rtcp")
 
 
 class RelayAdapter(RTPAdapter):

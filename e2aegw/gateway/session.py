@@ -140,6 +140,8 @@ class Session:
         self.closed = False
         self._workshop = workshop
         self._offerer = 0
+        # What the UE agreed to at registration, as far as the controller said.
+        self._agreed: Set[str] | None = None
         self._last: dict[Kind, tuple[object, str]] = {}
         self._waiting: list[Deferred[None]] = []
 
@@ -255,6 +257,8 @@ class Session:
     def _offer(self, sdp: str, side: Side | None, terms: Terms, who: int) -> str:
         description = Description.parse(sdp)
         near, far = self._parties(description, side, terms, who)
+        if terms.e2ae is not None:
+            self._agreed = terms.e2ae
         # Phase one may refuse, and then nothing has changed.
         built: list[Stream] = []
         applies: list[tuple[Stream, Section, Apply | None]] = []
@@ -352,14 +356,17 @@ class Session:
         if section.rejected:
             return None
         try:
-            decision = decide(section, near.side, far.side, terms)
+            # A line that is added later is one of the same UE, whoever adds it.
+            known = terms if terms.e2ae == self._agreed else replace(terms, e2ae=self._agreed)
+            decision = decide(section, near.side, far.side, known)
             pipeline = stream.pipeline
             if pipeline is not None and not self._serves(pipeline, stream, section, decision, terms, who):
                 self._drop(stream)
                 pipeline = None
             if pipeline is None:
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
-            stream.requested, stream.applied = requested(section), decision.applied
+            stream.requested = near.side is Side.ACCESS and requested(section)
+            stream.applied = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
             stream.mux = {_MUX[word] for word in terms.rtcpMux & _MUX.keys()}
             leg = pipeline.legs[who]
             applies = [part.configure(section, terms) for part in (leg.transport, leg.adapter)]
@@ -493,7 +500,7 @@ class Session:
         """
         mux, ice = terms.rtcpMux, terms.ice
         if terms.kind is Kind.OFFER:
-            browser = leg.protection is Protection.DTLS and "webrtc" in (terms.e2ae or ())
+            browser = leg.protection is Protection.DTLS and "webrtc" in (self._agreed or ())
             # RFC 5761 clause 5.1.1: multiplexing is passed on unless somebody
             # says otherwise; ICE ends where protection does.
             if browser or (not mux & {"demux", "offer", "require"} and section.has("rtcp-mux")):

@@ -11,10 +11,13 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
-from e2aegw.sansio.sdp import Description
-from tests.fuzz import dcep, rtp, sctp, stun
+from e2aegw.sansio.sdp import HOP_BY_HOP, Description
+from tests.fuzz import dcep, dtls, keys, rtp, sctp, srtp, stun
 
 Target: TypeAlias = Callable[[bytes], None]
+
+#: No description of a few kilobytes is longer than this when it is written.
+MAX_TEXT = 1 << 20
 
 #: The targets, and for each what a good input looks like.
 TARGETS: dict[Target, tuple[bytes, ...]] = {}
@@ -47,11 +50,19 @@ def sdp(data: bytes) -> None:
     A description.
     """
     with suppress(NegotiationError):
-        text = Description.parse(data.decode(errors="replace")).serialize()
+        description = Description.parse(data.decode(errors="replace"))
+        text = description.serialize()
         assert Description.parse(text).serialize() == text
+        assert len(text) < MAX_TEXT
+        for section in description.sections:
+            assert HOP_BY_HOP.isdisjoint(line.name for line in section.endToEnd())
 
 
 target(*dcep.SEEDS)(dcep.dcep)
+target(*dtls.SEEDS)(dtls.dtls)
+target(*keys.CRYPTO_SEEDS)(keys.crypto)
+target(*keys.FINGERPRINT_SEEDS)(keys.fingerprint)
 target(*rtp.SEEDS)(rtp.rtp)
 target(*sctp.SEEDS)(sctp.sctp)
+target(*srtp.SEEDS)(srtp.srtp)
 target(*stun.SEEDS)(stun.stun)

@@ -216,11 +216,13 @@ class ConfigTests(SynchronousTestCase):
         """
         for table in ("side.access", "side.core", "control", "dtls", "limits", "policy", "demo", "side"):
             header = f"[{table}]\n"
-            text = MINIMAL.replace(header, header + "adress = 1\n") if header in MINIMAL else MINIMAL + header
-            text = text if "adress" in text else text + "adress = 1\n"
-            self.refused(text, "adress", table)
-        self.refused("adress = 1\n" + MINIMAL, "adress")
-        self.refused(MINIMAL + "adress = 1\n", "adress", "route")
+            text = (
+                MINIMAL.replace(header, header + "nonsense = 1\n") if header in MINIMAL else MINIMAL + header
+            )
+            text = text if "nonsense" in text else text + "nonsense = 1\n"
+            self.refused(text, "nonsense", table)
+        self.refused("nonsense = 1\n" + MINIMAL, "nonsense")
+        self.refused(MINIMAL + "nonsense = 1\n", "nonsense", "route")
 
     def test_missingKey(self) -> None:
         """

@@ -113,8 +113,8 @@ class RegistryTests(SynchronousTestCase):
         self.module("acme_scrambled")
         self.distribution("acme", "acme-scrambled = acme_scrambled:Factory")
         self.assertEqual(loadFactory("acme-scrambled", {"strength": 11}).strength, 11)
-        message = self.refused("acme-scrambled", strenght=11)
-        self.assertIn("strenght", message)
+        message = self.refused("acme-scrambled", weakness=11)
+        self.assertIn("weakness", message)
         self.assertIn("acme 1.0", message)
 
     def test_reference(self) -> None:

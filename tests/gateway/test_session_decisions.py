@@ -49,6 +49,46 @@ class DecisionTests(CallTestCase):
         answer = self.result(self.session.answer(self.phone.session() + "m=audio 0 RTP/SAVP 0\r\n"))
         self.assertIn("m=audio 0 ", answer)
 
+    def test_R_07_addedByTheCore(self) -> None:
+        """
+        A line that the core adds to the call later is protected like the
+        first, though the controller does not say again what the UE agreed to.
+        """
+        self.called(Terms(e2ae={"sdes-srtp"}))
+        video = Terminal(self.network, "203.0.113.7", media="video")
+        self.addCleanup(video.close)
+        more = self.phone.offer() + video.section()
+        offer = self.result(self.session.offer(more, Side.CORE, Terms()))
+        for section in Description.parse(offer).sections:
+            self.assertEqual((section.proto, section.get("3ge2ae")), ("RTP/SAVP", "applied"))
+            self.assertTrue(section.has("crypto"))
+
+    def test_R_11_addedByTheUE(self) -> None:
+        """
+        A line that the UE adds later is held against the same agreement, and
+        one that it left plain stays so.
+        """
+        plain = Terminal(self.network, "198.51.100.8")
+        self.addCleanup(plain.close)
+        self.session.offer(plain.offer(), Side.ACCESS, Terms(e2ae={"msrp-tls"}))
+        answer = self.result(self.session.answer(self.phone.answer(self.phone.offer())))
+        self.assertIn("RTP/AVP 0", answer)
+        more = plain.offer() + self.ue.section()
+        first, second = Description.parse(self.result(self.session.offer(more, Side.ACCESS))).sections
+        self.assertEqual((first.proto, first.port > 0, second.port), ("RTP/AVP", True, 0))
+
+    def test_R_12_nothingAppliedForTheCore(self) -> None:
+        """
+        A request that comes from the core is not answered.
+        """
+        sdp = self.phone.offer() + "a=3ge2ae:requested\r\n"
+        self.assertNotIn("3ge2ae", self.result(self.session.offer(sdp, Side.CORE)))
+        plain = Terminal(self.network, "198.51.100.8")
+        self.addCleanup(plain.close)
+        answer = self.result(self.session.answer(plain.answer(plain.offer())))
+        self.assertIn("RTP/AVP 0", answer)
+        self.assertNotIn("3ge2ae", answer)
+
     def test_R_07_requestedWithoutKeys(self) -> None:
         """
         Nor does a UE that asks for protection and forgets the key.
@@ -82,6 +122,28 @@ class DecisionTests(CallTestCase):
             packet, report = one.sendMedia(), one.sendReport()
             self.network.flush()
             self.assertEqual((other.received, other.receivedControl), ([packet], [report]))
+
+    def test_R_09_plainProfileWithKeys(self) -> None:
+        """
+        A terminal that writes RTP/AVP with a key, and asks the network for
+        nothing, deals with the far end alone: keys and packets pass.
+        """
+        self.ue.lines = []
+        far = Terminal(self.network, "203.0.113.8", suites=[CM80])
+        self.addCleanup(far.close)
+        sdp = self.ue.offer().replace("RTP/SAVP", "RTP/AVP")
+        offer = self.result(self.session.offer(sdp, Side.ACCESS))
+        self.assertIn("RTP/AVP 0", offer)
+        self.assertEqual(crypto(offer), crypto(sdp))
+        reply = far.answer(offer.replace("RTP/AVP", "RTP/SAVP")).replace("RTP/SAVP", "RTP/AVP")
+        answer = self.result(self.session.answer(reply))
+        self.assertIn("RTP/AVP 0", answer)
+        self.assertEqual(crypto(answer), crypto(reply))
+        self.ue.accept(answer.replace("RTP/AVP", "RTP/SAVP"))
+        for one, other in ((self.ue, far), (far, self.ue)):
+            packet = one.sendMedia()
+            self.network.flush()
+            self.assertEqual(other.received, [packet])
 
     def test_plainProfileAsked(self) -> None:
         """

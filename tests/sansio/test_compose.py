@@ -4,7 +4,7 @@ Tests for L{e2aegw.sansio.compose}.
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from e2aegw.sansio.compose import crosses, description, rejected, section
+from e2aegw.sansio.compose import crosses, description, held, rejected, section
 from e2aegw.sansio.sdp import HOP_BY_HOP, Description, Line, Section
 from e2aegw.sansio.terms import Terms
 
@@ -183,6 +183,21 @@ class SectionTests(SynchronousTestCase):
             Section("audio", 0, "RTP/AVP", ["111", "0"], lines=[Line("mid", "7")]),
         )
         self.assertTrue(rejected(self.near, mid="0").rejected)
+
+    def test_held(self) -> None:
+        """
+        A party that does not want to receive is on hold (RFC 3264 clause
+        8.4), whatever it says of the direction.
+        """
+        rest = Line("ptime", "20")
+        for direction, expected in (
+            ("sendrecv", "sendonly"),
+            ("sendonly", "sendonly"),
+            ("recvonly", "inactive"),
+            ("inactive", "inactive"),
+        ):
+            self.assertEqual(held([Line(direction), rest]), [Line(expected), rest])
+        self.assertEqual(held([rest]), [rest, Line("sendonly")])
 
 
 class DescriptionTests(SynchronousTestCase):

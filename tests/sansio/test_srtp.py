@@ -219,6 +219,29 @@ class TransformTests(SynchronousTestCase):
             self.assertEqual(len(out.protect(rtp())) - len(rtp()), media)
             self.assertEqual(len(out.protectControl(rtcp())) - len(rtcp()), control)
 
+    def test_inPlace(self) -> None:
+        """
+        A datapath transforms packets in the arena, with the same outcome.
+        """
+        out, back = pair()
+        twin, _ = pair()
+        length = srtp.newLength()
+        for sequence in (1, 2):
+            packet = rtp(sequence)
+            ARENA[: len(packet)] = packet
+            length[0] = len(packet)
+            self.assertEqual(srtp.protectInPlace(out.session, srtp.ARENA_POINTER, length), 0)
+            self.assertEqual(ARENA[: length[0]], twin.protect(packet))
+            length[0] = len(packet) + 10
+            self.assertEqual(srtp.unprotectInPlace(back.session, srtp.ARENA_POINTER, length), 0)
+            self.assertEqual(ARENA[: length[0]], packet)
+        wire = out.protect(rtp(3))
+        for expected in (None, "replayed"):
+            ARENA[: len(wire)] = wire
+            length[0] = len(wire)
+            status = srtp.unprotectInPlace(back.session, srtp.ARENA_POINTER, length)
+            self.assertEqual(srtp.REASONS.get(status), expected)
+
     def test_manySources(self) -> None:
         """
         Each source has its own rollover counter.
