@@ -9,7 +9,7 @@ import json
 import threading
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -70,6 +70,15 @@ FIREFOX_PREFERENCES: dict[str, bool | int | str] = {
     "services.settings.server": "",
     "toolkit.telemetry.server": "",
 }
+
+
+#: Where an element is, once it has been brought into view.
+_MIDDLE = """(() => {
+  const element = document.querySelector(%s);
+  element.scrollIntoView({ block: "center", behavior: "instant" });
+  const box = element.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+})()"""
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -135,6 +144,22 @@ class Browser:
         """
         raise NotImplementedError
 
+    def click(self, selector: str) -> None:
+        """
+        Click on an element of the page, as a person does.
+        """
+        x, y = self.evaluate(_MIDDLE % json.dumps(selector))
+        self._clickAt(round(x), round(y))
+
+    def _clickAt(self, x: int, y: int) -> None:
+        raise NotImplementedError
+
+    def go(self, url: str) -> None:
+        """
+        Leave the page for another.
+        """
+        raise NotImplementedError
+
     def end(self) -> None:
         """
         End it.
@@ -149,18 +174,16 @@ class Chromium(Browser):
     A running Chromium with a page open.
     """
 
+    flags: ClassVar[tuple[str, ...]] = CHROMIUM_FLAGS
+
     def __init__(self, directory: Path, url: str) -> None:
         profile = directory / "chromium"
         flags = (f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank")
-        super().__init__(Process("chromium", ["chromium", *CHROMIUM_FLAGS, *flags], directory))
+        super().__init__(Process("chromium", ["chromium", *self.flags, *flags], directory))
         try:
             self._connect(until(lambda: self._target(profile / "DevToolsActivePort"), "Chromium listens"))
             self._request("Page.enable")
-            self._request("Page.navigate", url=url)
-            until(
-                lambda: self.evaluate(f"location.href === '{url}' && document.readyState === 'complete'"),
-                "Chromium shows the page",
-            )
+            self.go(url)
         except BaseException:
             self.end()
             raise
@@ -184,17 +207,41 @@ class Chromium(Browser):
             raise AssertionError(f"the page threw {json.dumps(result['exceptionDetails'])[:2000]}")
         return result["result"].get("value")
 
+    def go(self, url: str) -> None:
+        """
+        See L{Browser.go}.
+        """
+        self._request("Page.navigate", url=url)
+        until(
+            lambda: self.evaluate(f"location.href === '{url}' && document.readyState === 'complete'"),
+            "Chromium shows the page",
+        )
+
+    def _clickAt(self, x: int, y: int) -> None:
+        for kind in ("mousePressed", "mouseReleased"):
+            self._request("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+
+class EverydayChromium(Chromium):
+    """
+    Chromium as people have it, on a machine without a microphone.
+    """
+
+    flags = tuple(flag for flag in CHROMIUM_FLAGS if "fake" not in flag and "loopback" not in flag)
+
 
 class Firefox(Browser):
     """
     A running Firefox with a page open.
     """
 
+    preferences: ClassVar[dict[str, bool | int | str]] = FIREFOX_PREFERENCES
+
     def __init__(self, directory: Path, url: str) -> None:
         profile = directory / "firefox"
         profile.mkdir()
         (profile / "user.js").write_text(
-            "".join(f'user_pref("{k}", {json.dumps(v)});\n' for k, v in FIREFOX_PREFERENCES.items())
+            "".join(f'user_pref("{k}", {json.dumps(v)});\n' for k, v in self.preferences.items())
         )
         super().__init__(
             Process(
@@ -210,7 +257,7 @@ class Firefox(Browser):
             self._connect(f"ws://127.0.0.1:{port}/session")
             self._request("session.new", capabilities={})
             self._context = self._request("browsingContext.getTree")["contexts"][0]["context"]
-            self._request("browsingContext.navigate", context=self._context, url=url, wait="complete")
+            self.go(url)
         except BaseException:
             self.end()
             raise
@@ -238,5 +285,32 @@ class Firefox(Browser):
             raise AssertionError(f"the page threw {json.dumps(result)[:2000]}")
         return json.loads(result["result"]["value"])
 
+    def go(self, url: str) -> None:
+        """
+        See L{Browser.go}.
+        """
+        self._request("browsingContext.navigate", context=self._context, url=url, wait="complete")
 
-__all__ = ["Browser", "Chromium", "Firefox", "Pages"]
+    def _clickAt(self, x: int, y: int) -> None:
+        actions = [
+            {"type": "pointerMove", "x": x, "y": y},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        mouse = {"type": "pointer", "id": "mouse", "actions": actions}
+        self._request("input.performActions", context=self._context, actions=[mouse])
+
+
+class EverydayFirefox(Firefox):
+    """
+    Firefox as people have it, who do not let pages use the microphone.
+    """
+
+    preferences: ClassVar[dict[str, bool | int | str]] = {
+        name: value
+        for name, value in FIREFOX_PREFERENCES.items()
+        if not name.startswith(("media.navigator.", "media.peerconnection.ice.loopback"))
+    } | {"permissions.default.microphone": 2}
+
+
+__all__ = ["Browser", "Chromium", "EverydayChromium", "EverydayFirefox", "Firefox", "Pages"]

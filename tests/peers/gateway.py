@@ -74,16 +74,7 @@ class Gateway:
         self.access = range(first, first + count)
         self.core = range(first + count, first + 2 * count)
         config = directory / "gateway.toml"
-        config.write_text(
-            _CONFIG.format(
-                access=self.access,
-                accessLast=self.access.stop - 1,
-                core=self.core,
-                coreLast=self.core.stop - 1,
-                ng=self.ngPort,
-            )
-            + more
-        )
+        config.write_text(self.configuration() + more)
         twistd = Path(sys.executable).with_name("twistd")
         self._process = Process(
             "gateway",
@@ -102,6 +93,18 @@ class Gateway:
         except BaseException:
             self._process.end()
             raise
+
+    def configuration(self) -> str:
+        """
+        What its configuration file says.
+        """
+        return _CONFIG.format(
+            access=self.access,
+            accessLast=self.access.stop - 1,
+            core=self.core,
+            coreLast=self.core.stop - 1,
+            ng=self.ngPort,
+        )
 
     @property
     def pid(self) -> int:
