@@ -479,9 +479,6 @@ class Outbound:
         """
         Give up a message (RFC 3758 clause 3.5, rules A1 to A5).
         """
-        if message.abandoned:
-            return
-        message.abandoned = True
         self.abandoned += 1
         if message.offset < len(message.data):
             if message.offset:
