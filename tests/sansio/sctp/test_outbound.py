@@ -231,12 +231,17 @@ class CongestionTests(SynchronousTestCase):
 
     def test_burst(self) -> None:
         """
-        However large the window, not more than four new packets leave at a time.
+        However large the window, not more than four new packets leave after each
+        acknowledgement.
         """
         sender = Sender()
         sender.outbound.congestion.window = 1 << 20
         sender.queue(100)
         self.assertEqual(len(sender.packets()), 4)
+        self.assertEqual(len(sender.sack(0)), 4)
+        for _ in range(3):
+            sender.outbound.acknowledge(0, 1 << 20, [], sender.now)
+        self.assertEqual(len(sender.packets()), 12)
         self.assertEqual(len(sender.sack(0)), 4)
 
     def test_roundTrip(self) -> None:
