@@ -16,7 +16,6 @@ from e2aegw.sansio.dcep import Open
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import (
     BufferLow,
-    Closed,
     Established,
     MessageReceived,
     ResetRefused,
@@ -260,7 +259,7 @@ class Channels:
                 self._end(channel, "refused by the other side")
         elif isinstance(event, Restarted):
             self._endAll("the other side began anew")
-        elif isinstance(event, Closed):
+        else:
             self._endAll("closed" if event.clean else event.reason)
 
     def nextEvent(self) -> ChannelEvent | None:

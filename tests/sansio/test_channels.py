@@ -18,6 +18,7 @@ from e2aegw.sansio.channels import (
     State,
 )
 from e2aegw.sansio.dcep import Open
+from e2aegw.sansio.sctp.events import BufferLow, ResetRefused, StreamReset
 from e2aegw.sansio.sctp.settings import Settings
 from tests.sansio.sctp.network import End, Network
 
@@ -188,10 +189,13 @@ class OpenTests(ChannelsTestCase):
         """
         A message from the other side is as good as its acknowledgement.
         """
-        channel = self.client.open()
-        self.network.run(lambda: bool(self.server.events), 0.03)
-        self.network.lose = lambda packet: dcep.ACK in packet[-4:]
-        self.server.raw(0, b"data", dcep.PPID_BINARY)
+        self.network.lose = lambda packet: packet.endswith(b"\2\0\0\0")
+        channel = self.client.channels.open(Open(ordered=False), self.network.now)
+        self.client.end.pump()
+        self.network.run(lambda: bool(self.server.events))
+        self.assertIs(channel.state, State.OPENING)
+        self.server.channels.send(self.server.channels[0], b"data", self.network.now)
+        self.server.end.pump()
         self.rest()
         self.assertEqual(
             self.client.events, [ChannelOpened(channel), ChannelMessage(channel, b"data", False)]
@@ -514,6 +518,32 @@ class CloseTests(ChannelsTestCase):
         self.client.send(channel, b"hello")
         self.rest()
         self.assertEqual(server.messages(), [(2, b"hello", False)])
+
+    def test_resetRefused(self) -> None:
+        """
+        A channel whose stream the other side does not let us reset is closed,
+        and its stream not used again.
+        """
+        channel = self.client.open()
+        self.rest()
+        self.client.close(channel)
+        for event in (ResetRefused(0), ResetRefused(0), ResetRefused(8), BufferLow(8), StreamReset(8, True)):
+            self.client.channels.receive(event, self.network.now)
+        self.assertEqual(
+            self.client.channels.nextEvent(), ChannelClosed(channel, "refused by the other side")
+        )
+        self.assertIsNone(self.client.channels.nextEvent())
+        self.assertIs(self.client.channels[0], channel)
+
+    def test_resetWhileItEnds(self) -> None:
+        """
+        A channel can be closed while the association ends.
+        """
+        channel = self.client.open()
+        self.rest()
+        self.client.end.association.abort(self.network.now)
+        self.client.channels.close(channel, self.network.now)
+        self.assertEqual(self.client.channels.nextEvent(), ChannelClosed(channel, "closed"))
 
     def test_unresettable(self) -> None:
         """

@@ -589,8 +589,8 @@ class Association:
         self._outbound = Outbound(self._settings, cookie.localTSN, self._events)
         self._events.append(Restarted())
         self._accept(cookie)
-        if before is not None and self._transfer is not None:
-            self._transfer.inbound.succeed(before.inbound)
+        assert before is not None and self._transfer is not None
+        self._transfer.inbound.succeed(before.inbound)
 
     def _refuseRestart(self, cookie: Cookie) -> None:
         self._sendShutdownAck()
@@ -600,9 +600,9 @@ class Association:
         self._reason = "shutdown"
 
     def _sendShutdown(self) -> None:
-        if self._transfer is not None:
-            tsn = self._transfer.inbound.cumulative & 0xFFFFFFFF
-            self._enqueue(c.chunk(c.SHUTDOWN, 0, tsn.to_bytes(4, "big")))
+        assert self._transfer is not None
+        tsn = self._transfer.inbound.cumulative & 0xFFFFFFFF
+        self._enqueue(c.chunk(c.SHUTDOWN, 0, tsn.to_bytes(4, "big")))
         self._beginShutdownTimer()
 
     def _sendShutdownAck(self, *_: Init) -> None:

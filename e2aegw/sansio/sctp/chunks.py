@@ -633,8 +633,8 @@ def reconfigChunk(parts: Iterable[Reconfiguration]) -> bytes:
             case AddStreams(number, more, incoming):
                 kind = _ADD_INCOMING if incoming else _ADD_OUTGOING
                 body.append(_parameter(kind, struct.pack("!IHH", number, more, 0)))
-            case Response(number, result):
-                body.append(_parameter(_RESPONSE, struct.pack("!II", number, result)))
+            case _:
+                body.append(_parameter(_RESPONSE, struct.pack("!II", part.number, part.result)))
     return chunk(RE_CONFIG, 0, join(body))
 
 

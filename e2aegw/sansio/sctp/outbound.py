@@ -106,7 +106,10 @@ class Outbound:
         self._timed = -1
         self._timedAt = 0.0
         self._lastSent = -math.inf
+        #: How many new packets may leave, and whether all that could have left
+        #: did: then the next acknowledgement does not add to what is unused.
         self._burst = MAX_BURST
+        self._spent = True
         self._started = False
         self._partial = False
         self._interleaved = False
@@ -171,6 +174,7 @@ class Outbound:
         if self._lost:
             room = self._collectLost(chunks, room, now)
         if not self.queue or not self._started or self._burst <= 0:
+            self._spent = True
             return room
         if not self.flight and self._lastSent + self.roundTrip.rto < now:
             self._rested(now)
@@ -202,6 +206,8 @@ class Outbound:
             self._lastSent = now
             if self.timer == math.inf:
                 self.timer = now + self.roundTrip.rto
+        else:
+            self._spent = True
         return room
 
     def _collectLost(self, chunks: list[bytes], room: int, now: float) -> int:
@@ -339,7 +345,8 @@ class Outbound:
             sent.state = ARRIVED
         self._acked = cumulative
         self._heard = True
-        self._burst = MAX_BURST
+        self._burst = MAX_BURST if self._spent else self._burst + MAX_BURST
+        self._spent = False
         newest = cumulative if cumulative > acked else -1
         if gaps or self._gaps:
             size, highest = self._acknowledgeGaps(cumulative, gaps)
@@ -479,9 +486,6 @@ class Outbound:
         """
         Give up a message (RFC 3758 clause 3.5, rules A1 to A5).
         """
-        if message.abandoned:
-            return
-        message.abandoned = True
         self.abandoned += 1
         if message.offset < len(message.data):
             if message.offset:

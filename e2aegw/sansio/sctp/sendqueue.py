@@ -31,13 +31,11 @@ class Outgoing:
     @ivar fragment: the number of the next fragment.
     @ivar maxRetransmits: how often a chunk of it may be sent again, or -1.
     @ivar deadline: when it loses its worth.
-    @ivar abandoned: whether it was given up.
     @ivar mayFail: whether it may be given up.
     @ivar sent: its chunks, if it may.
     """
 
     __slots__ = (
-        "abandoned",
         "data",
         "deadline",
         "fragment",
@@ -63,7 +61,6 @@ class Outgoing:
         self.offset = 0
         self.number = -1
         self.fragment = 0
-        self.abandoned = False
         self.sent: list[Sent] = []
         self.mayFail = maxRetransmits >= 0 or deadline < math.inf
 

@@ -27,8 +27,8 @@ MAX_CONTROL = 16384
 #: association's: INIT ACK, ABORT, SHUTDOWN COMPLETE.
 MAX_REPLIES = 16
 
-#: Most new packets on one occasion, however much the window allows: RFC 9260
-#: clause 6.1 D, "Max.Burst".
+#: Most new packets after one acknowledgement, however much the window allows:
+#: RFC 9260 clause 6.1 D, "Max.Burst".
 MAX_BURST = 4
 
 

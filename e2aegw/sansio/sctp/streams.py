@@ -147,15 +147,11 @@ class Streams:
             self._number, (self._expected - 1) & 0xFFFFFFFF, self._outbound.nextTSN - 1, streams
         )
         self._number = (self._number + 1) & 0xFFFFFFFF
-        self._repeat(now)
+        self._send(self._request, now)
 
-    def _repeat(self, now: float) -> None:
-        """
-        Send the request.
-        """
-        if self._request is not None:
-            self._due.append(reconfigChunk([self._request]))
-            self.timer = now + self._outbound.roundTrip.rto
+    def _send(self, request: OutgoingReset, now: float) -> None:
+        self._due.append(reconfigChunk([request]))
+        self.timer = now + self._outbound.roundTrip.rto
 
     def timeout(self, now: float) -> bool:
         """
@@ -168,7 +164,7 @@ class Streams:
             self.advance(now)
             return False
         self._outbound.roundTrip.expired()
-        self._repeat(now)
+        self._send(self._request, now)
         return True
 
     def nextChunk(self, room: int) -> bytes:

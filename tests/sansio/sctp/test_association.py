@@ -164,9 +164,10 @@ class BeginTests(SynchronousTestCase):
         network = Network(right=Settings(inboundStreams=10))
         network.left.send(3, b"early")
         network.left.send(11, b"nowhere")
+        network.left.association.setLowWater(12, 100)
         network.connect()
         self.assertTrue(network.run(lambda: network.right.received == {3: [b"early"]}))
-        self.assertEqual([event[0] for event in network.left.events if isinstance(event, tuple)], [11])
+        self.assertEqual([event[0] for event in network.left.events if isinstance(event, tuple)], [11, 12])
         self.assertEqual(network.left.association.bufferedAmount(11), 0)
 
     def test_zeroChecksum(self) -> None:
@@ -402,6 +403,9 @@ class EndTests(SynchronousTestCase):
         )
         self.assertEqual(len(network.right.sent), count)
         for end in (network.left, network.right):
+            end.association.abort(network.now, "again")
+            end.pump()
+            self.assertEqual(len(end.take(Closed)), 1)
             self.assertIsNone(end.association.nextTimeout())
             self.assertRaises(UsageError, end.association.associate, network.now)
             self.assertRaises(UsageError, end.send, 1, b"x")

@@ -206,6 +206,15 @@ class InitTests(SynchronousTestCase):
         init = Init.parse(start + parameter * 20)
         self.assertEqual(init.unrecognized, (parameter,) * (c.MAX_REPORTED // 100))
 
+    def test_addresses(self) -> None:
+        """
+        Addresses are known and mean nothing here.
+        """
+        start = struct.pack("!IIHHI", 1, 1, 1, 1, 1)
+        init = Init.parse(start + struct.pack("!HHI", 5, 8, 0x7F000001) + bytes.fromhex("c0000004"))
+        self.assertTrue(init.forwardTSN)
+        self.assertEqual(init.unrecognized, ())
+
     def test_otherDetectionMethod(self) -> None:
         """
         Only DTLS replaces the checksum here (RFC 9653).

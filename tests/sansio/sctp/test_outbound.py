@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from e2aegw.errors import ResourceError
 from e2aegw.sansio.sctp import chunks as c
 from e2aegw.sansio.sctp.events import SCTPEvent
 from e2aegw.sansio.sctp.outbound import Gaps, Outbound, _minus
@@ -27,9 +28,11 @@ class Sender:
     A sending half, and what it sends.
     """
 
-    def __init__(self, *, interleaved: bool = False, window: int = 1 << 20) -> None:
+    def __init__(
+        self, *, interleaved: bool = False, window: int = 1 << 20, settings: Settings | None = None
+    ) -> None:
         self.events: deque[SCTPEvent] = deque()
-        self.outbound = Outbound(Settings(), 1, self.events)
+        self.outbound = Outbound(settings or Settings(), 1, self.events)
         self.outbound.start(window, 100, interleaved=interleaved, partial=True)
         self.now = 10.0
 
@@ -215,14 +218,30 @@ class CongestionTests(SynchronousTestCase):
         self.assertEqual(congestion.window, 16 * ROOM)
         self.assertEqual(congestion.threshold, 64 * ROOM)
 
+    def test_longRest(self) -> None:
+        """
+        A rest does not forget how large the window was before it.
+        """
+        sender = Sender()
+        congestion = sender.outbound.congestion
+        congestion.window = 64 * ROOM
+        congestion.rested(2)
+        congestion.rested(1)
+        self.assertEqual((congestion.window, congestion.threshold), (8 * ROOM, 64 * ROOM))
+
     def test_burst(self) -> None:
         """
-        However large the window, not more than four new packets leave at a time.
+        However large the window, not more than four new packets leave after each
+        acknowledgement.
         """
         sender = Sender()
         sender.outbound.congestion.window = 1 << 20
         sender.queue(100)
         self.assertEqual(len(sender.packets()), 4)
+        self.assertEqual(len(sender.sack(0)), 4)
+        for _ in range(3):
+            sender.outbound.acknowledge(0, 1 << 20, [], sender.now)
+        self.assertEqual(len(sender.packets()), 12)
         self.assertEqual(len(sender.sack(0)), 4)
 
     def test_roundTrip(self) -> None:
@@ -261,6 +280,23 @@ class SackTests(SynchronousTestCase):
         sender.sack(3)
         self.assertFalse(sender.outbound.acknowledge(1, 0, [], sender.now))
         self.assertEqual(sender.outbound.flight, ROOM)
+
+    def test_neverInOrder(self) -> None:
+        """
+        An other side that acknowledges everything but the first chunk does not
+        fill the memory.
+        """
+        sender = Sender(settings=Settings(maxQueued=5000))
+        outbound = sender.outbound
+        for _ in range(1000):
+            outbound.send(1, b"x", 53, True, -1, math.inf)
+        for _ in range(50):
+            sender.packets()
+            outbound.acknowledge(0, 1 << 20, [(2, outbound.nextTSN - 1)], sender.now)
+        self.assertLessEqual(outbound._kept, 5020)
+        self.assertRaises(ResourceError, outbound.send, 1, b"x", 53, True, -1, math.inf)
+        sender.sack(outbound.nextTSN - 1)
+        self.assertGreater(outbound.nextTSN, 300)
 
     def test_notSent(self) -> None:
         """
@@ -411,6 +447,36 @@ class AbandonTests(SynchronousTestCase):
             sender.sack(6)
             self.assertTrue(sender.outbound.isIdle())
 
+    def test_halfOfWhatArrived(self) -> None:
+        """
+        So it does if all that was sent of it has arrived.
+        """
+        sender = Sender()
+        sender.outbound.send(1, bytes(20 * PAYLOAD), 53, True, -1, 11)
+        sender.packets()
+        sender.outbound.acknowledge(4, 1 << 20, [], sender.now)
+        self.assertEqual(sender.outbound.timer, math.inf)
+        sender.now = 12
+        self.assertEqual(sender.packets(), [])
+        self.assertTrue(sender.outbound.forwardDue)
+        self.assertLess(sender.outbound.timer, math.inf)
+
+    def test_turns(self) -> None:
+        """
+        A message may be given up when it is another stream's turn.
+        """
+        sender = Sender(interleaved=True)
+        sender.outbound.send(1, bytes(20 * PAYLOAD), 53, True, 0, math.inf)
+        sender.outbound.send(2, bytes(20 * PAYLOAD), 53, True, -1, math.inf)
+        self.assertEqual(sender.packets(), [[1], [2], [3], [4]])
+        sender.sack(2)
+        self.assertEqual(sender.outbound.queue.head().stream.streamID, 2)
+        sender.now = sender.outbound.timer
+        sender.outbound.timeout(sender.now)
+        self.assertEqual(sender.outbound.abandoned, 1)
+        self.assertEqual(sender.outbound.queue.bufferedAmount(1), 0)
+        self.assertGreater(sender.outbound.queue.bufferedAmount(2), 0)
+
     def test_manyStreams(self) -> None:
         """
         FORWARD TSN lists as many streams as fit, and covers no more.
@@ -491,6 +557,35 @@ class ProbeTests(SynchronousTestCase):
             self.assertEqual(sender.packets(), [[1]])
         self.assertEqual(sender.outbound.roundTrip.rto, 60)
         self.assertEqual(sender.sack(0)[0], 1)
+
+    def test_fullReceiver(self) -> None:
+        """
+        What a full receiver threw away is sent when it has room, without the
+        timer.
+        """
+        sender = Sender()
+        sender.queue(4)
+        sender.packets()
+        sender.sack(0, window=0)
+        sender.outbound.congestion.window = ROOM
+        sender.now = sender.outbound.timer
+        self.assertFalse(sender.outbound.timeout(sender.now))
+        self.assertEqual(sender.packets(), [[1]])
+        self.assertEqual(sender.packets(), [])
+        self.assertEqual(sender.sack(0, window=1 << 20), [1])
+        self.assertEqual(sender.sack(1), [2, 3])
+
+    def test_patience(self) -> None:
+        """
+        Until the timer ends, a closed window is not asked again.
+        """
+        sender = Sender(window=0)
+        sender.queue(1)
+        self.assertEqual(sender.packets(), [])
+        at = sender.outbound.timer
+        sender.now += 0.5
+        self.assertEqual(sender.packets(), [])
+        self.assertEqual(sender.outbound.timer, at)
 
     def test_silence(self) -> None:
         """

@@ -43,6 +43,21 @@ class LawTests(SynchronousTestCase):
                     provoke(end, what)
                 self.assertIs(end.association.state, expected, f"{state} {what}")
 
+    def test_tooEarly(self) -> None:
+        """
+        What belongs to an association that is not up is discarded.
+        """
+        end = inState(State.COOKIE_WAIT)
+        for chunk in (
+            c.iDataChunk(3, 1, 1, 0, 53, b"x"),
+            c.sackChunk(1, 1000, [], []),
+            c.heartbeatChunk(b"x"),
+            c.forwardTSNChunk(5, [], interleaved=True),
+            c.reconfigChunk([]),
+        ):
+            self.assertEqual(end.give(chunk), [])
+        self.assertIs(end.association.state, State.COOKIE_WAIT)
+
     def test_methods(self) -> None:
         """
         Every action exists.

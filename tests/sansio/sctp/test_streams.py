@@ -55,7 +55,7 @@ class ResetTests(SynchronousTestCase):
         network = self.network()
         for number in range(50):
             network.left.association.send(1, bytes([number]) * 3000, 53, now=network.now)
-        network.left.association.resetStreams([1], network.now)
+        network.left.association.resetStreams([1, 1], network.now)
         network.left.pump()
         self.assertRaises(UsageError, network.left.send, 1, b"x")
         self.assertTrue(network.run(lambda: StreamReset(1, False) in network.left.events))
@@ -264,6 +264,18 @@ class RequestTests(SynchronousTestCase):
             [c.parseReconfig(body) for body in bodies], [[Response(self.number, Result.PERFORMED)]]
         )
         self.assertEqual(ask(self.end, reset), [Response(self.number, Result.PERFORMED)])
+
+    def test_deferredForLong(self) -> None:
+        """
+        It says so, too, if other requests came meanwhile.
+        """
+        ask(self.end, OutgoingReset(self.number, 0, self.number, (3,)))
+        for later in (1, 2, 3):
+            ask(self.end, TSNReset(self.number + later))
+        packets = self.end.give(c.iDataChunk(3, self.number, 3, 0, 53, b"a"))
+        self.assertEqual(self.end.take(StreamReset), [StreamReset(3, True)])
+        bodies = [body for packet in packets for kind, _, body in chunksOf(packet) if kind == c.RE_CONFIG]
+        self.assertEqual(c.parseReconfig(bodies[0]), [Response(self.number, Result.PERFORMED)])
 
     def test_incoming(self) -> None:
         """

@@ -276,6 +276,19 @@ class LimitTests(SynchronousTestCase):
             self.assertEqual(network.right.received[1], data)
             self.assertEqual(inbound.used, 0)
 
+    def test_pauseBeforeItIsUp(self) -> None:
+        """
+        There is nothing to pause before the association is up; to go on is
+        always allowed.
+        """
+        network = Network()
+        self.assertRaises(UsageError, network.left.association.pause, 1)
+        network.left.association.resume(1, network.now)
+        network.connect()
+        network.left.association.resume(1, network.now)
+        network.right.send(1, b"x")
+        self.assertTrue(network.run(lambda: network.left.received == {1: [b"x"]}))
+
     def test_pauseOfOneStream(self) -> None:
         """
         Other streams go on as long as there is room.
