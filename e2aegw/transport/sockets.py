@@ -65,11 +65,13 @@ class Poller:
         """
         Call C{reader} whenever this descriptor is readable.  It reads one
         datagram and does not raise.
+
+        @raise OSError: the system watches as many as it may.
         """
+        self._epoll.register(fileno, select.EPOLLIN)
         if not self._readers and self._pausing is None:
             self._fdset.addReader(self)
         self._readers[fileno] = reader
-        self._epoll.register(fileno, select.EPOLLIN)
 
     def remove(self, fileno: int) -> None:
         """
@@ -79,6 +81,9 @@ class Poller:
         self._epoll.unregister(fileno)
         if not self._readers:
             self._fdset.removeReader(self)
+            if self._pausing is not None:
+                self._pausing.cancel()
+                self._pausing = None
 
     def doRead(self) -> None:
         """
@@ -103,7 +108,7 @@ class Poller:
     def _resume(self) -> None:
         self._pausing = None
         self._last = time.monotonic()
-        if self._drain() > 1:
+        if self._drain() > 1 and self._readers:
             self._pausing = self._time.callLater(PAUSE, self._resume)
         elif self._readers:
             self._fdset.addReader(self)
@@ -144,14 +149,14 @@ class SocketPort:
             if ipv6:
                 self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.socket.bind(address)
+            poller.add(self.socket.fileno(), _reader(self.socket, receive, ipv6))
         except OSError:
             self.socket.close()
             raise
-        self.address = address
+        self.address: Address = self.socket.getsockname()[:2]
         self.poller = poller
         self._tos: int | None = None
         self.sendto = self.socket.sendto
-        poller.add(self.socket.fileno(), _reader(self.socket, receive, ipv6))
 
     def setTOS(self, tos: int) -> None:
         """

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from e2aegw.errors import NegotiationError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IPortSource
 from e2aegw.sansio.candidates import candidates, parseCandidate
-from e2aegw.sansio.events import ConsentLost, Event, PairNominated
+from e2aegw.sansio.events import ConsentLost, Event, PairNominated, PathChanged
 from e2aegw.sansio.flow import Path
 from e2aegw.sansio.ice import Agent, Nominated, Refused, checkCredentials
 from e2aegw.sansio.ice import ConsentLost as AgentLost
@@ -152,6 +152,7 @@ class UDPTransport:
         mux = section.has("rtcp-mux")
 
         def apply() -> None:
+            self._setTOS(terms.tos)
             if terms.kind is Kind.OFFER:
                 self._peerMux = mux
             else:
@@ -176,8 +177,7 @@ class UDPTransport:
         """
         See L{ILegPart}.
         """
-        if terms.tos is not None:
-            self._setTOS(terms.tos)
+        self._setTOS(terms.tos)
         if terms.kind is Kind.OFFER:
             self._ourMux = self._control and bool(terms.rtcpMux & {"offer", "require"})
             if terms.ice is ICE.FORCE and self.agent is None:
@@ -234,8 +234,11 @@ class UDPTransport:
             if self._tos is not None:
                 second.port.setTOS(self._tos)
 
-    def _setTOS(self, tos: int) -> None:
+    def _setTOS(self, tos: int | None) -> None:
+        if tos is None or tos == self._tos:
+            return
         self._tos = tos
+        self._happened(PathChanged(reason="another traffic class"))
         for component in self.components:
             if component.port is not None:
                 component.port.setTOS(tos)
