@@ -15,7 +15,7 @@ from e2aegw.adapter.rtp import RTPAdapter
 from e2aegw.errors import ConfigError, NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapterFactory, IKeyExporter
 from e2aegw.sansio import sdes
-from e2aegw.sansio.events import PathChanged, Secured
+from e2aegw.sansio.events import OldKeysForgotten, PathChanged, Secured
 from e2aegw.sansio.flow import Transform
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.srtp import Context, Profile, contextPair, profilesNamed
@@ -248,6 +248,7 @@ class SRTPAdapter(RTPAdapter):
         self._underNewKey += 1
         if self._underNewKey >= _OVERLAP:
             self._previous = None
+            self.notify(OldKeysForgotten())
         return packet
 
 

@@ -11,12 +11,27 @@ from twisted.python.failure import Failure
 
 from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload, IOffloadable
 from e2aegw.sansio.e2ae import Protection
-from e2aegw.sansio.events import Event, MediaStarted, PairNominated, PathChanged, PathSettled, Secured
+from e2aegw.sansio.events import (
+    ConsentLost,
+    Event,
+    HandshakeFailed,
+    MediaStarted,
+    OldKeysForgotten,
+    PairNominated,
+    PathChanged,
+    PathSettled,
+    Secured,
+)
 from e2aegw.sansio.flow import Flow
 from e2aegw.sansio.sdp import Side
 
 #: Events after which a datapath may find what it needs.
-_SETTLING = (PathSettled, PairNominated, Secured, MediaStarted)
+_SETTLING = (PathSettled, PairNominated, Secured, OldKeysForgotten, MediaStarted)
+#: Events after which, or before which, a datapath must not go on.
+_UNSETTLING = (PathChanged, ConsentLost, HandshakeFailed)
+#: Attempts to hand a pipeline over.  The datagrams that wait in a socket which
+#: changes hands are looked at meanwhile, and may change everything.
+_MAX_ROUNDS = 3
 
 
 @dataclass(slots=True)
@@ -86,6 +101,8 @@ class Pipeline:
         self._observe = observe
         self._datapath = datapath
         self._offload: IOffload | None = None
+        self._flows: tuple[Flow | None, Flow | None] | None = None
+        self._moving = self._again = False
         a, b = legs
         a.adapter.peer, b.adapter.peer = b.adapter, a.adapter
         for leg in legs:
@@ -102,25 +119,59 @@ class Pipeline:
 
     def tryOffload(self) -> None:
         """
-        Hand both directions to the datapath, as far as they are settled.
+        Hand both directions to the datapath, as far as they are settled, and
+        again if they are not as they were.
         """
-        if self._datapath is None or self.closed:
+        if self._datapath is None:
             return
-        a, b = self.legs
-        flowA, flowB = a.flow(), b.flow()
-        if flowA is None or flowB is None:
+        if self._moving:
+            self._again = True
             return
-        self.reclaim()
-        self._offload = self._datapath.offload(
-            flowA, flowB, (a.transport, b.transport), (a.adapter, b.adapter)
-        )
+        self._moving = True
+        try:
+            for _ in range(_MAX_ROUNDS):
+                self._again = False
+                self._handOver(self._datapath)
+                if not self._again:
+                    break
+                self._flows = None
+            else:
+                self._revoke()
+        finally:
+            self._moving = False
 
     def reclaim(self) -> None:
         """
         Take packets back from the datapath.
         """
+        if self._moving:
+            # In the middle of being handed over, which begins again then.
+            self._again = True
+        else:
+            self._moving = True
+            try:
+                self._revoke()
+            finally:
+                self._moving = False
+
+    def _handOver(self, datapath: IDatapath) -> None:
+        a, b = self.legs
+        flows = a.flow(), b.flow()
+        if self._offload is not None and flows == self._flows:
+            return
+        self._revoke()
+        if flows[0] is None or flows[1] is None or self.closed:
+            return
+        self._flows = flows
+        self._offload = datapath.offload(
+            flows[0], flows[1], (a.transport, b.transport), (a.adapter, b.adapter)
+        )
+        if self.closed:
+            self._revoke()
+
+    def _revoke(self) -> None:
         if self._offload is not None:
-            offload, self._offload = self._offload, None
+            offload, self._offload, self._flows = self._offload, None, None
             offload.revoke()
 
     def collect(self) -> None:
@@ -136,8 +187,8 @@ class Pipeline:
         """
         if self.closed:
             return
-        self.reclaim()
         self.closed = True
+        self.reclaim()
         for leg in self.legs:
             leg.transport.loseConnection()
             leg.adapter.connectionLost(ENDED)
@@ -145,7 +196,7 @@ class Pipeline:
 
     def _notifier(self, leg: Leg) -> Callable[[Event], None]:
         def notify(event: Event) -> None:
-            if isinstance(event, PathChanged):
+            if isinstance(event, _UNSETTLING):
                 self.reclaim()
             self._observe(replace(event, side=leg.side.value, line=leg.line))
             if isinstance(event, _SETTLING):

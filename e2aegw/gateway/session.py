@@ -252,6 +252,9 @@ class Session:
         if terms.kind is Kind.OFFER:
             self._last.clear()
         self._last[terms.kind] = (key, result)
+        for stream in self.streams:
+            if stream.pipeline is not None:
+                stream.pipeline.tryOffload()
         return succeed(result)
 
     def _offer(self, sdp: str, side: Side | None, terms: Terms, who: int) -> str:

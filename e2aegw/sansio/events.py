@@ -59,6 +59,14 @@ class Secured(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OldKeysForgotten(Event):
+    """
+    New keys are in use for so long that nothing arrives under the old ones any
+    more.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandshakeFailed(Event):
     """
     A handshake failed for good; no media will pass on this leg.

@@ -65,7 +65,8 @@ class Terms:
     @ivar addressFamily: 4 or 6, or L{None} for the side's first.
     @ivar mediaAddress: the address to write instead of the gateway's own.
     @ivar rtcpLine: whether to say which port RTCP has (C{a=rtcp}, RFC 3605).
-    @ivar tos: the traffic class octet of packets sent, or L{None}.
+    @ivar tos: the traffic class octet of packets sent, to either party, or
+        L{None}.
     @ivar e2ae: what the UE and the network agreed on at registration
         (C{"sdes-srtp"}, C{"msrp-tls"}, C{"bfcp-tls"}, C{"udptl-dtls"},
         C{"webrtc"}), or L{None} if the controller does not say.

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import RemoteError
 from e2aegw.interfaces import Address, IDatagramPort
-from e2aegw.sansio.events import NOWHERE, Event, PathSettled
+from e2aegw.sansio.events import NOWHERE, Event, PathChanged, PathSettled
 from e2aegw.sansio.rtp import FIRST_BYTE, Packet
 
 #: Seconds after signalling in which a plain stream may latch onto another
@@ -39,6 +39,8 @@ class Component:
     @ivar remote: where we send, or L{None}.
     @ivar source: the only address that media is taken from, once settled.
     @ivar signalled: the address from the description.
+    @ivar held: whether the description says that nothing is to be sent (RFC
+        3264 clause 8.4: address 0.0.0.0).
     @ivar deliver: gets datagrams of the medium.
     @ivar hold: if set, media is not believed yet, wherever it comes from; it
         keeps a datagram for later or raises L{RemoteError}.
@@ -52,6 +54,7 @@ class Component:
         "asymmetric",
         "authenticated",
         "deliver",
+        "held",
         "hold",
         "isValid",
         "number",
@@ -83,9 +86,10 @@ class Component:
         self.remote: Address | None = None
         self.source: Address | None = None
         self.signalled: Address | None = None
+        self.held = False
         self.asymmetric = False
         self.authenticated = False
-        self._latchUntil = 0.0
+        self._latchUntil = float("-inf")
         self.deliver: Deliver = self._nobody
         self.hold: Special | None = None
         self.onSTUN: Special | None = None
@@ -96,13 +100,25 @@ class Component:
         """
         A description says where the remote party is.  If it says so again,
         what was learned stays.
+
+        @param address: L{None} puts the remote party on hold: it gets nothing,
+            and is still heard from where it was.
         """
         self.asymmetric = asymmetric
-        if address == self.signalled and address is not None:
-            return
-        self.signalled = self.remote = address
-        self.source = None
-        self._latchUntil = self._seconds() + LATCH_WINDOW
+        remote = self.remote
+        if address is None:
+            remote = None
+        elif address != self.signalled:
+            remote = self.signalled = address
+            self.source = None
+            self._latchUntil = self._seconds() + LATCH_WINDOW
+        elif remote is None:
+            remote = address if asymmetric or self.source is None else self.source
+        self.held = address is None
+        if remote != self.remote:
+            if self.remote is not None:
+                self._notify(PathChanged(reason="the description says another address"))
+            self.remote = remote
 
     def settle(self, address: Address) -> None:
         """
@@ -110,7 +126,7 @@ class Component:
         """
         if self.hold is None:
             self.source = address
-        if not self.asymmetric or self.isValid is not None:
+        if not self.held and (not self.asymmetric or self.isValid is not None):
             self.remote = address
         if self.source is not None:
             self._notify(PathSettled(signalled=_text(self.signalled), remote=_text(address)))

@@ -28,7 +28,6 @@ from e2aegw.sansio.srtp import (
     unprotectInPlace,
 )
 from e2aegw.transport.sockets import Poller, SocketPort
-from e2aegw.transport.udp import UDPTransport
 
 #: Datagrams taken from a socket when it is opened or closed.  What the kernel
 #: keeps by default is fewer.
@@ -52,58 +51,68 @@ class _Link:
         self._poller = poller
         self._transports = transports
         self._adapters = adapters
-        self._takes: list[Callable[[], tuple[int, int]]] = []
+        self._takes: list[Callable[[], tuple[int, int, int]]] = []
         self._sockets: list[Any] = []
+        self._watched: list[int] = []
         ports = [transport.components[0].port for transport in transports]
         try:
             for port, flow in zip(ports, flows, strict=True):
                 self._sockets.append(port.connected(flow.path.remote))
-        except OSError:
-            self._closeSockets()
+            for sock, transport in zip(self._sockets, transports, strict=True):
+                # Between bind and connect the socket heard everybody.
+                _drain(sock, transport)
+            for here, there in ((0, 1), (1, 0)):
+                self._watch(here, there, flows)
+        except BaseException:
+            self._close()
             raise
-        for here, there in ((0, 1), (1, 0)):
-            sock, transport, flow = self._sockets[here], transports[here], flows[here]
-            # Between bind and connect the socket heard everybody.
-            _drain(sock, transport)
-            punt = _punt(transport, flow.path.remote)
-            if flow.path.proven:
-                read, take = _forwarder(
-                    sock,
-                    flow.transform.inbound,
-                    flows[there].transform.outbound,
-                    self._sockets[there].send,
-                    punt,
-                    transport.counters,
-                    adapters[there].counters,
-                )
-                self._takes.append(take)
-            else:
-                read = _punter(sock, punt)
-                self._takes.append(_nothing)
-            poller.add(sock.fileno(), read)
+
+    def _watch(self, here: int, there: int, flows: tuple[Flow, Flow]) -> None:
+        sock, transport, flow = self._sockets[here], self._transports[here], flows[here]
+        punt = _punt(transport, flow.path.remote)
+        if flow.path.proven:
+            read, take = _forwarder(
+                sock,
+                flow.transform.inbound,
+                flows[there].transform.outbound,
+                self._sockets[there].send,
+                punt,
+                transport.counters,
+                self._adapters[there].counters,
+            )
+        else:
+            read, take = _punter(sock, punt), _nothing
+        self._takes.append(take)
+        self._poller.add(sock.fileno(), read)
+        self._watched.append(sock.fileno())
 
     def collect(self) -> None:
         """
         See L{IOffload}.
         """
         for here, there in ((0, 1), (1, 0)):
-            packets, octets = self._takes[here]()
+            packets, octets, sent = self._takes[here]()
             if packets:
                 self._adapters[here].packetsMoved(packets, octets, False)
-                self._adapters[there].packetsMoved(packets, octets, True)
+                self._adapters[there].packetsMoved(packets, sent, True)
 
     def revoke(self) -> None:
         """
         See L{IOffload}.
         """
         self.collect()
-        for sock in self._sockets:
-            self._poller.remove(sock.fileno())
+        self._ignore()
         for sock, transport in zip(self._sockets, self._transports, strict=True):
             _drain(sock, transport)
-        self._closeSockets()
+        self._close()
 
-    def _closeSockets(self) -> None:
+    def _ignore(self) -> None:
+        for fileno in self._watched:
+            self._poller.remove(fileno)
+        self._watched.clear()
+
+    def _close(self) -> None:
+        self._ignore()
         for sock in self._sockets:
             sock.close()
 
@@ -129,10 +138,7 @@ class SocketDatapath:
         """
         if not (a.path.proven or b.path.proven):
             return None
-        if not all(
-            isinstance(each, UDPTransport) and isinstance(each.components[0].port, SocketPort)
-            for each in transports
-        ):
+        if not all(map(_ours, transports)):
             return None
         try:
             return _Link(self._poller, (a, b), transports, adapters)
@@ -142,12 +148,23 @@ class SocketDatapath:
             return None
 
 
+def _ours(transport: Any) -> bool:
+    """
+    Whether a transport's packets come through a socket that can be doubled.
+    """
+    components: list[Any] = getattr(transport, "components", [])
+    return bool(components) and isinstance(components[0].port, SocketPort)
+
+
 def _drain(sock: Any, transport: Any) -> None:
     for _ in range(_MAX_DRAIN):
         try:
             data, source = sock.recvfrom(MAX_DATAGRAM)
-        except OSError:
+        except BlockingIOError:
             return
+        except OSError:
+            # An ICMP error, and behind it more datagrams.
+            continue
         transport.datagramReceived(data, source[:2])
 
 
@@ -171,8 +188,8 @@ def _punter(sock: Any, punt: Callable[[bytes], None]) -> Callable[[], None]:
     return read
 
 
-def _nothing() -> tuple[int, int]:
-    return 0, 0
+def _nothing() -> tuple[int, int, int]:
+    return 0, 0, 0
 
 
 def _forwarder(
@@ -183,9 +200,10 @@ def _forwarder(
     punt: Callable[[bytes], None],
     refused: dict[str, int],
     unsent: dict[str, int],
-) -> tuple[Callable[[], None], Callable[[], tuple[int, int]]]:
+) -> tuple[Callable[[], None], Callable[[], tuple[int, int, int]]]:
     """
-    What moves one packet, and what tells how many were moved.
+    What moves one packet, and what tells how many were moved: packets, their
+    octets in the clear, and as they were sent.
 
     @param inbound: removes protection, if there is any.
     @param outbound: adds protection, if there shall be any.
@@ -201,10 +219,10 @@ def _forwarder(
     sessionOut = None if outbound is None else outbound.session
     sourcesIn = None if inbound is None else inbound.sources
     sourcesOut = None if outbound is None else outbound.sources
-    packets = octets = 0
+    packets = octets = overhead = 0
 
     def read() -> None:
-        nonlocal packets, octets
+        nonlocal packets, octets, overhead
         try:
             size = receiveInto(arena, MAX_DATAGRAM)
         except OSError:
@@ -239,17 +257,25 @@ def _forwarder(
                 reason = "unsent " + REASONS.get(status, "malformed")
                 unsent[reason] = unsent.get(reason, 0) + 1
                 return
+            # The tag, which has always the same length.
+            overhead = length[0] - size
             size = length[0]
         packets += 1
         octets += size
         try:
             send(view[:size])
         except OSError:
-            unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1
+            # It may have been an ICMP error about an earlier packet, and that
+            # is told once.
+            try:
+                send(view[:size])
+            except OSError:
+                unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1
 
-    def take() -> tuple[int, int]:
+    def take() -> tuple[int, int, int]:
         nonlocal packets, octets
-        taken, packets, octets = (packets, octets), 0, 0
+        taken = packets, octets - packets * overhead, octets
+        packets = octets = 0
         return taken
 
     return read, take

@@ -23,6 +23,10 @@ from e2aegw.interfaces import Address, IDatagramNetwork, IDatagramPort, Receive
 #: Seconds between two looks at busy sockets.  It is also the most that is
 #: added to a packet's delay.
 PAUSE = 0.001
+#: Datagrams within L{SPAN} seconds that make sockets busy.  A handshake of a
+#: few datagrams does not: for those, to pause would only cost.
+BUSY = 30
+SPAN = 0.01
 #: Packets read before the reactor gets a turn, so that a flood of media does
 #: not keep signalling waiting.
 BUDGET = 4096
@@ -50,7 +54,8 @@ class Poller:
         self._gate = select.epoll()
         self._gate.register(self._sockets.fileno(), select.EPOLLIN)
         self._readers: dict[int, Callable[[], None]] = {}
-        self._last = 0.0
+        self._since = 0.0
+        self._count = 0
         self._pausing: Any = None
 
     _log = Logger()
@@ -71,11 +76,13 @@ class Poller:
         """
         Call C{reader} whenever this descriptor is readable.  It reads one
         datagram and does not raise.
+
+        @raise OSError: the system watches as many as it may.
         """
+        self._sockets.register(fileno, select.EPOLLIN)
         if not self._readers:
             self._fdset.addReader(self)
         self._readers[fileno] = reader
-        self._sockets.register(fileno, select.EPOLLIN)
 
     def remove(self, fileno: int) -> None:
         """
@@ -85,17 +92,22 @@ class Poller:
         self._sockets.unregister(fileno)
         if not self._readers:
             self._fdset.removeReader(self)
+            if self._pausing is not None:
+                self._pausing.cancel()
+                self._pausing = None
+                self._gate.modify(self._sockets.fileno(), select.EPOLLIN)
 
     def doRead(self) -> None:
         """
         Something is readable.
         """
         started = time.monotonic()
-        self._drain()
-        if started - self._last < PAUSE and self._readers:
+        if started - self._since > SPAN:
+            self._since, self._count = started, 0
+        self._count += self._drain()
+        if self._count >= BUSY and self._readers:
             self._gate.modify(self._sockets.fileno(), 0)
             self._pausing = self._time.callLater(PAUSE, self._resume)
-        self._last = started
 
     def connectionLost(self, reason: object) -> None:
         """
@@ -109,8 +121,7 @@ class Poller:
 
     def _resume(self) -> None:
         self._pausing = None
-        self._last = time.monotonic()
-        if self._drain() > 1:
+        if self._drain() > 1 and self._readers:
             self._pausing = self._time.callLater(PAUSE, self._resume)
         else:
             self._gate.modify(self._sockets.fileno(), select.EPOLLIN)
@@ -151,15 +162,15 @@ class SocketPort:
             if ipv6:
                 self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.socket.bind(address)
+            poller.add(self.socket.fileno(), _reader(self.socket, receive, ipv6))
         except OSError:
             self.socket.close()
             raise
         # Whoever asked for any port wants to know which.
-        self.address = self.socket.getsockname()[:2]
+        self.address: Address = self.socket.getsockname()[:2]
         self.poller = poller
         self._tos: int | None = None
         self.sendto = self.socket.sendto
-        poller.add(self.socket.fileno(), _reader(self.socket, receive, ipv6))
 
     def setTOS(self, tos: int) -> None:
         """

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from e2aegw.errors import NegotiationError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IPortSource
 from e2aegw.sansio.candidates import candidates, parseCandidate
-from e2aegw.sansio.events import ConsentLost, Event, PairNominated
+from e2aegw.sansio.events import ConsentLost, Event, PairNominated, PathChanged
 from e2aegw.sansio.flow import Path
 from e2aegw.sansio.ice import Agent, Nominated, Refused, checkCredentials
 from e2aegw.sansio.ice import ConsentLost as AgentLost
@@ -154,6 +154,7 @@ class UDPTransport:
         mux = section.has("rtcp-mux")
 
         def apply() -> None:
+            self._setTOS(terms.tos)
             if terms.kind is Kind.OFFER:
                 self._peerMux = mux
             else:
@@ -178,8 +179,7 @@ class UDPTransport:
         """
         See L{ILegPart}.
         """
-        if terms.tos is not None:
-            self._setTOS(terms.tos)
+        self._setTOS(terms.tos)
         if terms.kind is Kind.OFFER:
             self._ourMux = self._control and bool(terms.rtcpMux & {"offer", "require"})
             if terms.ice is ICE.FORCE and self.agent is None:
@@ -249,8 +249,11 @@ class UDPTransport:
             if self._tos is not None:
                 second.port.setTOS(self._tos)
 
-    def _setTOS(self, tos: int) -> None:
+    def _setTOS(self, tos: int | None) -> None:
+        if tos is None or tos == self._tos:
+            return
         self._tos = tos
+        self._happened(PathChanged(reason="another traffic class"))
         for component in self.components:
             if component.port is not None:
                 component.port.setTOS(tos)
@@ -333,6 +336,10 @@ class UDPTransport:
         """
         at = self._nextTimeout()
         if self._timer is not None:
+            if at is not None and self._timer.getTime() <= at:
+                # It looks again when it fires; to fire for nothing now and
+                # then costs less than to be set anew with every datagram.
+                return
             self._timer.cancel()
             self._timer = None
         if at is not None and not self._closed:
