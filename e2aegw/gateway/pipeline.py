@@ -193,6 +193,9 @@ class Pipeline:
             leg.transport.loseConnection()
             leg.adapter.connectionLost(ENDED)
             leg.adapter.peer = None
+            # What keeps itself alive in a circle is garbage that somebody has
+            # to look for, and meanwhile as large as the call was.
+            leg.adapter.notify = leg.transport.notify = _ignore
 
     def _notifier(self, leg: Leg) -> Callable[[Event], None]:
         def notify(event: Event) -> None:
@@ -207,3 +210,9 @@ class Pipeline:
 
 #: Why an adapter's connection is lost when its leg ends.
 ENDED = Failure(ConnectionDone())
+
+
+def _ignore(event: Event) -> None:
+    """
+    It is over, and nobody wants to know.
+    """

@@ -255,6 +255,7 @@ class BundleStream:
         See L{IMediaTransport}.
         """
         self.bundle.remove(self)
+        self.protocol = None
 
 
 @implementer(IKeyExporter)

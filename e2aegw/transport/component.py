@@ -90,11 +90,19 @@ class Component:
         self.asymmetric = False
         self.authenticated = False
         self._latchUntil = float("-inf")
-        self.deliver: Deliver = self._nobody
+        self.deliver: Deliver = _nobody
         self.hold: Special | None = None
         self.onSTUN: Special | None = None
         self.onDTLS: Special | None = None
         self.isValid: Callable[[int, Address], bool] | None = None
+
+    def close(self) -> None:
+        """
+        Let go of everybody, so that nobody is kept by what this one would have
+        told them.  The port is somebody else's to close.
+        """
+        self.deliver, self._notify = _nobody, _ignore
+        self.hold = self.onSTUN = self.onDTLS = self.isValid = None
 
     def signal(self, address: Address | None, *, asymmetric: bool) -> None:
         """
@@ -189,8 +197,15 @@ class Component:
             except OSError:
                 self._counters["unsent refused"] = self._counters.get("unsent refused", 0) + 1
 
-    def _nobody(self, data: bytes) -> None:
-        raise RemoteError("not expected")
+
+def _nobody(data: bytes) -> None:
+    raise RemoteError("not expected")
+
+
+def _ignore(event: Event) -> None:
+    """
+    There is nobody to tell.
+    """
 
 
 def _text(address: Address | None) -> str:

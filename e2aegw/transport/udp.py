@@ -131,7 +131,9 @@ class UDPTransport:
             self._timer = None
         for component in self.components:
             self._closePort(component)
-        self.agent = None
+            component.close()
+        self.agent = self.protocol = None
+        self.notify = _ignore
 
     # Negotiation
 

@@ -536,7 +536,7 @@ class TerminatingTests(BrowserTestCase):
         self.assertIn("m=audio 0 ", self.result(self.session.answer(answer)))
 
 
-class BundleTests(BrowserTestCase):
+class BundleTestCase(BrowserTestCase):
     """
     A browser whose sections share a transport.
     """
@@ -559,6 +559,12 @@ class BundleTests(BrowserTestCase):
         video = video.replace(f"a=ssrc:{self.browser.ssrc}", "a=ssrc:777")
         video = re.sub(r"m=video \d+", "m=video 0", video)
         return self.browser.session("a=group:BUNDLE 0 1\r\n") + self.browser.section("a=mid:0\r\n") + video
+
+
+class BundleTests(BundleTestCase):
+    """
+    One transport for several sections.
+    """
 
     def test_R_16_bundleIsUndone(self) -> None:
         """
