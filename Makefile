@@ -25,7 +25,7 @@ help: ## this list
 	@touch $@
 
 demo: .venv ## the gateway and a page that calls through it
-	$(BIN)/twistd -n e2aegw -c tap-configs/demo.toml
+	$(BIN)/twistd -n --pidfile= e2aegw -c tap-configs/demo.toml
 
 test: .venv ## every test; those with real peers where "make peers" installed them
 	$(BIN)/python -m tests

@@ -90,8 +90,10 @@ function copyButton(name, sdp) {
   const button = element("button", { type: "button", className: "quiet", textContent: "Copy" });
   button.setAttribute("aria-label", `Copy the ${name}`);
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(sdp);
-    button.textContent = "Copied";
+    button.textContent = await navigator.clipboard.writeText(sdp).then(
+      () => "Copied",
+      () => "Not allowed",
+    );
     setTimeout(() => (button.textContent = "Copy"), 1500);
   });
   return button;
@@ -130,7 +132,7 @@ export function show(place, { title, command, access, core, fromAccess }) {
     element("th", { scope: "col", className: side, textContent: name }, copyButton(name, sdp));
   const table = element(
     "table",
-    { className: "lines" },
+    { className: "lines", ariaLabel: title },
     element("colgroup", {}, element("col"), element("col", { className: "topic" }), element("col")),
     element(
       "thead",

@@ -20,9 +20,8 @@ function status(text) {
   $("status").textContent = text;
 }
 
-function complain(text, offerTune = false) {
+function complain(text) {
   $("problem-text").textContent = text;
-  $("problem-tune").hidden = !offerTune;
   $("problem").hidden = false;
 }
 
@@ -30,6 +29,10 @@ function does(what) {
   button.dataset.does = what;
   $("call-text").textContent = what === "call" ? "Call" : "Hang up";
   $("source").disabled = what !== "call";
+}
+
+function source() {
+  return document.querySelector("input[name=source]:checked").value;
 }
 
 function duration() {
@@ -40,52 +43,64 @@ function duration() {
 async function begin() {
   const mine = ++attempt;
   $("problem").hidden = true;
+  $("problem-tune").hidden = true;
   does("hang up");
   way.reset();
-  context ??= new AudioContext();
-  context.resume();
-  const wantsTune = document.querySelector("input[name=source]:checked").value === "tune";
   try {
-    if (wantsTune) stream = tune(context);
-    else {
-      status("The browser asks for the microphone …");
-      const found = await microphone();
-      if (mine !== attempt) return found.getTracks().forEach((track) => track.stop());
-      stream = found;
-    }
-  } catch (error) {
-    if (mine === attempt) end("", false);
-    return complain(error.message, true);
-  }
-  scope.listen(0, new Ear(context, stream));
-  status("Calling …");
-  call = new Call(stream, {
-    track: hear,
-    exchange: describe,
-    states(now) {
-      way.states(now);
-      if (now.connected && clock === null) {
-        began = performance.now();
-        clock = setInterval(tick, 500);
-        tick();
-      }
-    },
-    async report(report) {
-      const current = call;
-      const statistics = current ? await current.statistics() : {};
-      if (current === call && current) way.show(report, statistics);
-    },
-    end,
-  });
-  try {
+    if (!window.RTCPeerConnection) throw new Error("This browser has no WebRTC, or it is turned off.");
+    context ??= new AudioContext();
+    context.resume();
+    const found = await voice(mine);
+    if (mine !== attempt) return;
+    stream = found;
+    scope.listen(0, new Ear(context, stream));
+    status("Calling …");
+    call = new Call(stream, { track: hear, exchange: describe, states, report, end });
     await call.begin();
   } catch (error) {
-    if (mine === attempt && call) call.end(error.message, true);
+    if (mine !== attempt) return;
+    if (call) call.end(error.message, true);
+    else end(error.message, true);
   }
 }
 
+// What the telephone shall hear.
+async function voice(mine) {
+  if (source() === "tune") return tune(context);
+  status("The browser asks for the microphone …");
+  let found;
+  try {
+    found = await microphone();
+  } catch (error) {
+    if (mine === attempt) $("problem-tune").hidden = false;
+    throw error;
+  }
+  // Somebody has hung up meanwhile.
+  if (mine !== attempt) found.getTracks().forEach((track) => track.stop());
+  return found;
+}
+
+function states(now) {
+  way.states(now);
+  if (!now.connected || clock !== null) return;
+  began = performance.now();
+  clock = setInterval(tick, 500);
+  tick();
+  status(`Connected. ${source() === "tune" ? "The tune" : "Whatever you say"} comes back a moment later.`);
+}
+
+async function report(report) {
+  const current = call;
+  const statistics = current ? await current.statistics() : {};
+  if (current && current === call) way.show(report, statistics);
+}
+
 function hear(heard) {
-  $("loudspeaker").srcObject = heard;
+  const loudspeaker = $("loudspeaker");
+  loudspeaker.srcObject = heard;
+  loudspeaker.play().catch((error) => {
+    if (error.name === "NotAllowedError") complain("The browser does not let this page be heard. Its settings for the page say why.");
+  });
   scope.listen(1, new Ear(context, heard));
 }
 
@@ -115,7 +130,7 @@ function differences() {
 }
 
 function tick() {
-  status(`Connected for ${duration()}. Whatever you say comes back a moment later.`);
+  $("clock").textContent = duration();
 }
 
 function end(reason, isError) {
@@ -123,6 +138,7 @@ function end(reason, isError) {
   const wasConnected = clock !== null;
   clearInterval(clock);
   clock = null;
+  $("clock").textContent = "";
   if (stream) stream.getTracks().forEach((track) => track.stop());
   stream = call = null;
   $("loudspeaker").srcObject = null;

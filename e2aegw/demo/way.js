@@ -14,8 +14,8 @@ const EVENTS = {
   PathChanged: (event) => `the way changes: ${event.reason}`,
   PathSettled: (event) =>
     event.signalled === event.remote || event.signalled === "nowhere"
-      ? `media goes to ${event.remote}`
-      : `media goes to ${event.remote}, not to ${event.signalled}`,
+      ? `packets go to ${event.remote}`
+      : `packets go to ${event.remote}, not to ${event.signalled}`,
   Secured: (event) => `${event.protocol} agreed on keys for ${event.profile}`,
 };
 
@@ -51,7 +51,8 @@ export class Way {
     this.before = {};
     this.begun = false;
     for (const cell of document.querySelectorAll("#counters tbody td")) put(cell.id, null);
-    for (const id of ["ice", "dtls", "core"]) state(`state-${id}`, "idle", "idle");
+    for (const id of ["ice", "dtls"]) state(`state-${id}`, "idle", "idle");
+    state("state-core", "idle", "unknown");
     for (const id of ["srtp", "rtp"]) state(`state-${id}`, "idle", "silent");
     for (const side of ["access", "core"]) $(`link-${side}`).dataset.state = "idle";
     $("events").querySelector("ol").replaceChildren();
@@ -70,7 +71,7 @@ export class Way {
     if (failed) return;
     state("state-ice", "idle", "closed");
     state("state-dtls", "idle", "closed");
-    state("state-core", "idle", "closed");
+    state("state-core", "idle", "unknown");
   }
 
   // What the browser says of its connection.
@@ -123,8 +124,8 @@ export class Way {
     const transport = statistics.transport || {};
 
     const version = { FEFF: " 1.0", FEFD: " 1.2", FEFC: " 1.3" }[transport.tlsVersion] || "";
-    put("access-protection", access.suite ? `SRTP with ${access.suite}, keys from DTLS${version}` : "none yet");
-    put("core-protection", core.suite ? `SRTP with ${core.suite}` : `none (${core.proto})`);
+    put("access-protection", access.suite ? `SRTP (${access.suite}), keys from DTLS${version}` : "none yet");
+    put("core-protection", core.suite ? `SRTP (${core.suite})` : `none (${core.proto})`);
     put("access-local", `${access.local}${access.control ? `, RTCP ${access.control}` : ", RTCP too"}`);
     put("core-local", `${core.local}${core.control ? `, RTCP ${core.control}` : ", RTCP too"}`);
     put("access-remote", access.remote || "not known yet");

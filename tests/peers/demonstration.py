@@ -123,7 +123,7 @@ class DemoTests(DemoTestCase):
             "the counters move",
             explain=lambda: (before, {name: self.page.counter(name) for name in names}),
         )
-        self.assertIn("SRTP with A", self.page.text("#access-protection"))
+        self.assertIn("SRTP (A", self.page.text("#access-protection"))
         self.assertEqual(self.page.text("#core-protection"), "none (RTP/AVP)")
         self.assertEqual(self.page.text("#core-dropped"), "nothing")
         self.assertRegex(self.page.text("#access-quality"), r"^0 lost, jitter ")
