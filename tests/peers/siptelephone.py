@@ -79,9 +79,27 @@ class SIPTelephone:
         self._respond(request, sdp)
         return body(request)
 
-    def answered(self) -> str:
+    def refused(self) -> str:
+        """
+        Wait for an INVITE to be refused.
+
+        @return: the response's first line.
+        """
+        return self._receive("SIP/2.0 4").partition("\r\n")[0]
+
+    def acknowledged(self) -> str:
+        """
+        Wait for the ACK to an answer.
+
+        @return: the description in it.
+        """
+        return body(self._receive("ACK "))
+
+    def answered(self, sdp: str = "") -> str:
         """
         Wait for the answer to an INVITE and acknowledge it.
+
+        @param sdp: the answer, if the INVITE had no description.
 
         @return: the description in it.
         """
@@ -94,7 +112,7 @@ class SIPTelephone:
             header(response, "Call-ID"),
             [f"Route: {each}" for each in reversed(route)],
         )
-        self._within("ACK", 1)
+        self._within("ACK", 1, sdp)
         return body(response)
 
     def hangUp(self) -> None:
@@ -109,9 +127,9 @@ class SIPTelephone:
         """
         self._respond(self._receive("BYE "))
 
-    def _within(self, method: str, number: int) -> None:
+    def _within(self, method: str, number: int, sdp: str = "") -> None:
         target, to, callID, route = self._dialogue
-        self._send(method, target, to, headers=route, callID=callID, number=number)
+        self._send(method, target, to, sdp, headers=route, callID=callID, number=number)
 
     def _send(
         self,
@@ -159,5 +177,5 @@ class SIPTelephone:
             message = self._socket.recv(65536).decode()
             if message.startswith(start):
                 return message
-            if re.match(r"SIP/2.0 [3-6]", message):
+            if re.match(r"SIP/2.0 [3-6]", message) and not start.startswith("SIP/2.0 4"):
                 raise AssertionError(message)

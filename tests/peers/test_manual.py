@@ -3,11 +3,13 @@ The manual's configuration of Kamailio, as it stands there.
 """
 
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.page import Page
 from tests.peers import baresip, peers
 from tests.peers.baresip import Baresip
 from tests.peers.browsers import Chromium, Pages
@@ -89,6 +91,32 @@ class ManualTestCase(SynchronousTestCase):
 
 
 @needs(KAMAILIO)
+class PageTests(SynchronousTestCase):
+    """
+    What else stands on the page.
+    """
+
+    def test_syntax(self) -> None:
+        """
+        Kamailio reads each piece of script on the page.
+        """
+        modules = EXAMPLE.read_text().partition("# modules: begin\n")[2].partition("# modules: end")[0]
+        blocks = Page("kamailio.rst").blocks("none")
+        self.assertGreater(len(blocks), 4)
+        for block in blocks:
+            config = Path(self.mktemp())
+            if not re.search(r"(?m)^(modparam|\w+_route\[)", block):
+                block = f"route[PIECE] {{\n{block}}}\n"
+            config.write_text(
+                f"{modules}\nlisten=udp:127.0.0.1:5060\n{block}request_route {{\n    exit;\n}}\n"
+            )
+            checked = subprocess.run(
+                ["kamailio", "-c", "-f", str(config)], capture_output=True, text=True, check=False
+            )
+            self.assertEqual(checked.returncode, 0, block + checked.stderr[-2000:])
+
+
+@needs(KAMAILIO)
 class TelephoneTests(ManualTestCase):
     """
     UEs with SDES, and plain telephones.
@@ -164,6 +192,33 @@ class TelephoneTests(ManualTestCase):
         offer, _ = self.call(ue, REQUESTING, phone, PLAIN, known=0)
         self.assertEqual(offer, REQUESTING)
 
+    def test_lateOffer(self) -> None:
+        """
+        An INVITE without a description: the reply has the offer, and the ACK
+        the answer.
+        """
+        ue, phone = self.telephone("ue", ANNOUNCEMENT), self.telephone("phone")
+        phone.invite(ue.uri, "")
+        self.assertEqual(ue.called(REQUESTING), "")
+        offer = phone.answered(PLAIN)
+        self.assertIn(" RTP/AVP 0", offer)
+        self.assertNotIn("crypto", offer)
+        answer = ue.acknowledged()
+        self.assertIn(" RTP/SAVP 0", answer)
+        self.assertIn("a=crypto:1 ", answer)
+        phone.hangUp()
+        ue.hungUp()
+        self.checkForgotten()
+
+    def test_refused(self) -> None:
+        """
+        An INVITE whose description the gateway cannot read goes nowhere.
+        """
+        ue, phone = self.telephone("ue", ANNOUNCEMENT), self.telephone("phone")
+        ue.invite(phone.uri, REQUESTING.replace("v=0", "v=1"))
+        self.assertEqual(ue.refused(), "SIP/2.0 488 Not Acceptable Here")
+        self.checkForgotten()
+
     def test_UEs(self) -> None:
         """
         Two UEs have keys of their own each.
@@ -204,12 +259,20 @@ class BrowserTests(ManualTestCase):
         hertz, level = self.phone.hears()
         return level > AUDIBLE and abs(hertz - baresip.TONE) < TOLERANCE
 
+    def situation(self) -> str:
+        """
+        What helps to understand why there is no media.
+        """
+        calls = [self.ng.command("query", call_id=name) for name in self.ng.command("list")["calls"]]
+        outputs = "".join(each.output()[-3000:] for each in (self.kamailio, self.baresip))
+        return f"{self.phone.log()} {self.phone.statistics()} {calls}\n{outputs}"
+
     def test_browserCalls(self) -> None:
         """
         The browser calls the telephone and hangs up.
         """
         self.phone.call(self.baresip.uri)
-        until(self.hears, "the browser hears the telephone")
+        until(self.hears, "the browser hears the telephone", explain=self.situation)
         self.assertEqual(len(self.ng.command("list")["calls"]), 1)
         self.phone.hangUp()
         self.checkForgotten()
@@ -219,7 +282,7 @@ class BrowserTests(ManualTestCase):
         The telephone calls the browser and hangs up.
         """
         self.baresip.call(self.phone.uri)
-        until(self.hears, "the browser hears the telephone")
+        until(self.hears, "the browser hears the telephone", explain=self.situation)
         self.assertEqual(len(re.findall(r"a=ice-lite", self.phone.remoteDescription())), 1)
         self.baresip.hangUp()
         self.checkForgotten()
