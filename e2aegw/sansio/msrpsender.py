@@ -241,11 +241,9 @@ class Sender:
                 del self._answered[response.transaction]
                 return None
             return response
-        if 200 <= response.code < 300:
+        if 200 <= response.code < 300 or original in self._answered:
             return None
         _remember(self._answered, original, None, MAX_FAILED)
-        for alias in [each for each, of in self._aliases.items() if of == original]:
-            del self._aliases[alias]
         return replace(response, transaction=original)
 
     def awaits(self, transaction: bytes) -> bool:

@@ -79,11 +79,12 @@ class Endpoint:
         self.wire += data
         while match := _MESSAGE.match(self.wire):
             self.wire = self.wire[match.end() :]
-            headers = [tuple(line.split(b": ", 1)) for line in match["head"].split(b"\r\n") if line]
+            lines = [line.partition(b": ") for line in match["head"].split(b"\r\n") if line]
+            headers = [(name, value) for name, _, value in lines]
             heard = Heard(
                 match["tid"],
                 match["what"],
-                headers,  # type: ignore[arg-type]
+                headers,
                 match["body"],
                 match["flag"],
                 match[0],
