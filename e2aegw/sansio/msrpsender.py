@@ -271,14 +271,6 @@ class Sender:
         self._answered.clear()
         return [report for report in reports if report is not None]
 
-    def interrupt(self, now: float) -> list[bytes]:
-        """
-        Give up the chunk that is being written.
-        """
-        if self._messages:
-            return self._flush(ABORT, now) if self._gathering is not None else []
-        return self._end(ABORT, now)
-
     def nextTimeout(self) -> float | None:
         """
         When L{timeout} wants to be called, or L{None}.
@@ -316,9 +308,7 @@ class Sender:
         head = fragment.head
         identifier = head.transaction
         if not identifier:
-            identifier = newTransaction()
-            while fragment.body is not None and identifier in fragment.body:
-                identifier = newTransaction()
+            identifier = _transactionFor(fragment.body)
             if head.method != REPORT:
                 _remember(self._foreign, identifier, fragment, MAX_FAILED)
         message = self._format(head, identifier, fragment.body, fragment.flag or END)
@@ -398,11 +388,7 @@ class Sender:
         return out
 
     def _begin(self, head: Head, position: int, body: bytes | None) -> bytes:
-        identifier = head.transaction
-        if not identifier:
-            identifier = newTransaction()
-            while body is not None and identifier in body:
-                identifier = newTransaction()
+        identifier = head.transaction or _transactionFor(body)
         self._open = _Open(head, identifier, self._record(identifier, head, position))
         return formatHead(head, identifier, self.toPath, self.fromPath, body is not None)
 
@@ -497,9 +483,7 @@ class Sender:
         part = head.within(ByteRange(self._start, self._start + len(body) - 1, total))
         if head.transaction and len(self._gathered) > len(body):
             # The last part has the chunk's own transaction.
-            alias = newTransaction()
-            while alias in body:
-                alias = newTransaction()
+            alias = _transactionFor(body)
             part = replace(part, transaction=alias)
             if head.failureReport != b"no":
                 _remember(self._aliases, alias, head.transaction, MAX_TRANSACTIONS)
@@ -511,11 +495,7 @@ class Sender:
         """
         One message.
         """
-        identifier = head.transaction
-        if not identifier:
-            identifier = newTransaction()
-            while body is not None and identifier in body:
-                identifier = newTransaction()
+        identifier = head.transaction or _transactionFor(body)
         record = self._record(identifier, head, self._start)
         if record is not None:
             record.length = len(body or b"")
@@ -527,3 +507,13 @@ def _remember(records: dict[bytes, _T], key: bytes, value: _T, most: int) -> Non
     records[key] = value
     if len(records) > most:
         del records[next(iter(records))]
+
+
+def _transactionFor(body: bytes | None) -> bytes:
+    """
+    An identifier that is not in the body (RFC 4975 clause 7.1).
+    """
+    identifier = newTransaction()
+    while body is not None and identifier in body:
+        identifier = newTransaction()
+    return identifier

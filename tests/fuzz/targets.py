@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import Description
-from tests.fuzz import rtp, stun
+from tests.fuzz import msrp, rtp, stun
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -51,5 +51,6 @@ def sdp(data: bytes) -> None:
         assert Description.parse(text).serialize() == text
 
 
+target(*msrp.SEEDS)(msrp.msrp)
 target(*rtp.SEEDS)(rtp.rtp)
 target(*stun.SEEDS)(stun.stun)

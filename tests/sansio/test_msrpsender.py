@@ -210,10 +210,6 @@ class StreamTests(SynchronousTestCase):
         out = made.send(first, 0) + made.send(Fragment(head(b"1-1/1"), b"x", END), 0)
         one, two = hear(b"".join(out))
         self.assertEqual((one.fragment.flag, two.fragment.flag), (ABORT, END))
-        out = made.send(first, 0) + made.interrupt(0)
-        (one,) = hear(b"".join(out))
-        self.assertEqual(one.fragment.flag, ABORT)
-        self.assertEqual(made.interrupt(0), [])
 
     @settings(deadline=None, max_examples=100)
     @given(st.lists(st.binary(max_size=40), min_size=1, max_size=8), st.lists(st.integers(0, 7), max_size=4))
@@ -302,6 +298,17 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(len(made.send(Fragment(head(), b"x", END), 0)), 1)
         report = Head(method=REPORT, lines=(b"X: " + b"x" * 400,))
         self.assertRaises(RemoteError, made.send, Fragment(report, None, END), 0)
+
+    def test_neverEnded(self) -> None:
+        """
+        A chunk that does not end before the next one begins is aborted.
+        """
+        made = sender(messages=True)
+        first, _ = pieces(head(b"1-*/*"), b"abcd", b"")
+        self.assertEqual(made.send(first, 0), [])
+        one, two = (hear(each)[0] for each in made.send(Fragment(head(b"1-1/1"), b"x", END), 0))
+        self.assertEqual((one.fragment.body, one.fragment.flag), (b"abcd", ABORT))
+        self.assertEqual((two.fragment.body, two.fragment.flag), (b"x", END))
 
     def test_abortedHalfway(self) -> None:
         """
@@ -475,6 +482,28 @@ class TransactionTests(SynchronousTestCase):
         self.assertIs(response.answers, asked)
         (request,) = hear(b"".join(made.send(Fragment(Head(method=REPORT, lines=()), None, END), 0)))
         self.assertFalse(made.awaits(request.transaction))
+
+    def test_endToEnd(self) -> None:
+        """
+        Where transactions are end to end they are not ours to wait for, and a
+        chunk that is left over is aborted rather than gone on with.
+        """
+        made = sender()
+        first, second = pieces(head(b"1-*/*", tid=b"theirs01"), b"abcd", b"efgh")
+        out = made.send(first, 0)
+        self.assertFalse(made.awaits(b"theirs01"))
+        out += made.interject(b"MSRP a 200\r\nTo-Path: a\r\nFrom-Path: b\r\n-------a$\r\n", 0)
+        self.assertEqual(made.send(second, 0), [])
+        (one,) = hear(b"".join(out))
+        self.assertEqual((one.transaction, one.fragment.flag), (b"theirs01", ABORT))
+
+    def test_nameless(self) -> None:
+        """
+        Of a message without a name nothing can be reported.
+        """
+        made = sender()
+        one = Head(lines=(b"Content-Type: a/b",))
+        self.assertIsNone(made.receive(answer(self.sent(made, one), 413)))
 
     def test_limits(self) -> None:
         """
