@@ -126,3 +126,23 @@ class PathChanged(Event):
     """
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolViolated(Event):
+    """
+    The remote party sent what is not the medium's protocol on a connection
+    that has no next packet to begin anew with; the connection is closed.
+    """
+
+    protocol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionIdle(Event):
+    """
+    Nothing went either way on this leg's connection for as long as is usual.
+    """
+
+    seconds: float

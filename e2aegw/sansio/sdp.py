@@ -111,6 +111,9 @@ HOP_BY_HOP = frozenset(
         "source-filter",
         # RFC 8827: an assertion about the fingerprint
         "identity",
+        # RFC 4975, RFC 6714: MSRP adapter
+        "path",
+        "msrp-cema",
         # RFC 8864, RFC 8841: data channels
         "dcmap",
         "dcsa",

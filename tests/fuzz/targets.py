@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import HOP_BY_HOP, Description
-from tests.fuzz import dcep, dtls, keys, rtp, sctp, srtp, stun
+from tests.fuzz import dcep, dtls, keys, msrp, rtp, sctp, srtp, stun
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -62,6 +62,7 @@ target(*dcep.SEEDS)(dcep.dcep)
 target(*dtls.SEEDS)(dtls.dtls)
 target(*keys.CRYPTO_SEEDS)(keys.crypto)
 target(*keys.FINGERPRINT_SEEDS)(keys.fingerprint)
+target(*msrp.SEEDS)(msrp.msrp)
 target(*rtp.SEEDS)(rtp.rtp)
 target(*sctp.SEEDS)(sctp.sctp)
 target(*srtp.SEEDS)(srtp.srtp)
