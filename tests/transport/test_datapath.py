@@ -350,7 +350,7 @@ class ChangeTests(DatapathTestCase):
         Nothing is left of a call that ends in the datapath's care.
         """
         self.session.close()
-        self.assertEqual(len(descriptors()), len(self.before) + 7)
+        self.assertEqual(len(descriptors()), len(self.before) + 8)
 
     def test_ICMPError(self) -> None:
         """
