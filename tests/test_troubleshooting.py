@@ -290,7 +290,7 @@ class TelephoneTests(SymptomTestCase, CallTestCase):
         control = NGControl(self.clock, self.gateway)
         port, transport = NGPort(control), FakeTransport()
         port.makeConnection(cast(Any, transport))
-        offer = {"command": "offer", "call-id": "a84b4c76e66710", "from-tag": "a", "sdp": self.ue.offer()}
+        offer = {"command": "offer", "call-id": "a84b4c", "from-tag": "a", "sdp": self.ue.offer()}
         port.datagramReceived(b"0 " + msgspec.json.encode(offer), ("127.0.0.1", 4711))
         [block] = re.findall(r"code-block:: console\n\n((?:       .*\n)+)", PAGE.text)
         commands = re.findall(r"\$ printf '(.*)' \| nc -u -w 1 127.0.0.1 2223\n", block)
@@ -298,7 +298,7 @@ class TelephoneTests(SymptomTestCase, CallTestCase):
         for command in commands:
             port.datagramReceived(command.encode(), ("127.0.0.1", 4711))
         _, calls, query = [msgspec.json.decode(data.partition(b" ")[2]) for data, _ in transport.sent]
-        self.assertEqual(calls["calls"], ["a84b4c76e66710"])
+        self.assertEqual(calls["calls"], ["a84b4c"])
         stream = query["tags"]["a"]["medias"][0]["streams"][0]
         self.assertLessEqual({"endpoint", "advertised endpoint", "stats"}, set(stream))
 
