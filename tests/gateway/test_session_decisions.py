@@ -63,6 +63,16 @@ class DecisionTests(CallTestCase):
             self.assertEqual((section.proto, section.get("3ge2ae")), ("RTP/SAVP", "applied"))
             self.assertTrue(section.has("crypto"))
 
+    def test_R_10_neverPlain(self) -> None:
+        """
+        A line of TLS over TCP is not passed on yet, and nothing plain is
+        offered in its place.
+        """
+        line = "m=message 2855 TCP/TLS/MSRP *\r\na=fingerprint:sha-256 AB:CD\r\na=setup:active\r\n"
+        offer = self.result(self.session.offer(self.ue.offer() + line, Side.ACCESS))
+        self.assertIn("m=message 0 TCP/TLS/MSRP *\r\n", offer)
+        self.assertNotIn("fingerprint", offer)
+
     def test_R_11_addedByTheUE(self) -> None:
         """
         A line that the UE adds later is held against the same agreement, and

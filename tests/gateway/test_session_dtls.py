@@ -141,6 +141,10 @@ class OriginatingTests(BrowserTestCase):
         """
         Who leaves the choice gets one, and the controller may make it.
         """
+        _, answer = self.call()
+        self.assertIn("a=setup:active", answer)
+        self.session.close()
+        self.session = self.gateway.newSession("told")
         _, answer = self.call(Terms(dtls="passive"))
         self.assertIn("a=setup:passive", answer)
         self.connect()
