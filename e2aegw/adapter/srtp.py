@@ -230,6 +230,8 @@ class SRTPAdapter(RTPAdapter):
         self.notify(Secured(protocol="SDES", profile=theirs.keys.profile.value))
 
     def _rekey(self, inbound: Context, outbound: Context) -> None:
+        if inbound is self._inbound and outbound is self._outbound:
+            return
         if self._inbound is not None:
             self.notify(PathChanged(reason="new keys"))
             if inbound is not self._inbound:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload, IOffloadable
@@ -88,6 +89,8 @@ class Pipeline:
 
     @ivar legs: towards who made the first offer, and towards who answered it.
     """
+
+    _log = Logger()
 
     def __init__(
         self, legs: tuple[Leg, Leg], observe: Callable[[Event], None], datapath: IDatapath | None
@@ -190,9 +193,12 @@ class Pipeline:
         self.closed = True
         self.reclaim()
         for leg in self.legs:
-            leg.transport.loseConnection()
-            leg.adapter.connectionLost(ENDED)
-            leg.adapter.peer = None
+            # A mistake in an adapter must not keep ports from coming free.
+            with self._log.failureHandler("ending a leg"):
+                leg.transport.loseConnection()
+            with self._log.failureHandler("ending a leg"):
+                leg.adapter.connectionLost(ENDED)
+                leg.adapter.peer = None
             # What keeps itself alive in a circle is garbage that somebody has
             # to look for, and meanwhile as large as the call was.
             leg.adapter.notify = leg.transport.notify = _ignore

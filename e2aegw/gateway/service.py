@@ -100,7 +100,7 @@ class Gateway(Service):
         @param datapath: what moves packets of settled pipelines; with the
             system's ports it is L{SocketDatapath}, unless the policy says no.
         """
-        self.sessions: dict[Session, tuple[int, float]] = {}
+        self.sessions: dict[Session, tuple[tuple[int, int], float]] = {}
         self.ended = 0
         self.appliedInAnswers = policy.applied_in_answers
         self.datapath = datapath
@@ -162,7 +162,7 @@ class Gateway(Service):
         if len(self.sessions) >= self.limits.calls:
             raise ResourceError("Parallel session limit reached")
         session = Session(label, self)
-        self.sessions[session] = (0, self._reactor.seconds())
+        self.sessions[session] = ((0, 0), self._reactor.seconds())
         return session
 
     def addObserver(self, observer: Any) -> None:
@@ -194,7 +194,8 @@ class Gateway(Service):
         if self._watch.running:
             self._watch.stop()
         for session in list(self.sessions):
-            session.close()
+            with self._log.failureHandler("ending a call"):
+                session.close()
         return Service.stopService(self)
 
     # What sessions need
@@ -310,16 +311,24 @@ class Gateway(Service):
         """
         Close calls that nobody needs any more.
         """
-        now = self._reactor.seconds()
-        for session, (packets, since) in list(self.sessions.items()):
-            moved = session.packets()
-            if moved != packets:
-                self.sessions[session] = (moved, now)
-                continue
-            timeout = self._timeoutOf(session)
-            if timeout and now - since >= timeout:
-                self.sessionHappened(session, MediaTimeout(seconds=timeout))
-                session.close()
+        for session in list(self.sessions):
+            # A mistake with one call must not let the others live for ever.
+            with self._log.failureHandler("looking for silent calls"):
+                self._lookAt(session, self._reactor.seconds())
+
+    def _lookAt(self, session: Session, now: float) -> None:
+        if session not in self.sessions:
+            return  # An observer ended it together with another one.
+        before, since = self.sessions[session]
+        # Who is called or resumes a call has all of the time from then on.
+        activity = session.packets(), session.signals
+        if activity != before:
+            self.sessions[session] = (activity, now)
+            return
+        timeout = self._timeoutOf(session)
+        if timeout and now - since >= timeout:
+            self.sessionHappened(session, MediaTimeout(seconds=timeout))
+            session.close()
 
     def _timeoutOf(self, session: Session) -> float:
         if not session.answered:

@@ -128,6 +128,8 @@ class Stream:
 class Session:
     """
     One call between two parties, of which the first made the first offer.
+
+    @ivar signals: how many offers and answers there were.
     """
 
     _log = Logger()
@@ -137,6 +139,7 @@ class Session:
         self.created = self.lastSignal = workshop.seconds()
         self.parties: tuple[Party, Party] | None = None
         self.streams: list[Stream] = []
+        self.signals = 0
         self.closed = False
         self._workshop = workshop
         self._offerer = 0
@@ -201,8 +204,7 @@ class Session:
         if self.closed:
             return
         self.closed = True
-        for stream in self.streams:
-            self._drop(stream)
+        self._dropAll()
         self._last.clear()
         self._workshop.sessionClosed(self)
         waiting, self._waiting = self._waiting, []
@@ -242,6 +244,7 @@ class Session:
         if self.closed:
             return fail(UsageError("the session is closed"))
         self.lastSignal = self._workshop.seconds()
+        self.signals += 1
         last = self._last.get(terms.kind)
         if last is not None and last[0] == key:
             return succeed(last[1])
@@ -249,6 +252,10 @@ class Session:
             result = work()
         except GatewayError as e:
             return fail(e)
+        if self.closed:
+            # By an observer, in the middle of it.
+            self._dropAll()
+            return fail(UsageError("the session was closed"))
         if terms.kind is Kind.OFFER:
             self._last.clear()
         self._last[terms.kind] = (key, result)
@@ -581,6 +588,10 @@ class Session:
     def _refuse(self, stream: Stream, reason: str) -> None:
         self._drop(stream)
         self._happened(LineRefused(line=stream.places[0], reason=reason))
+
+    def _dropAll(self) -> None:
+        for stream in self.streams:
+            self._drop(stream)
 
     def _drop(self, stream: Stream) -> None:
         if stream.pipeline is not None:

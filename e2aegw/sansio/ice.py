@@ -290,6 +290,15 @@ class Agent:
             self._former = old
         self._current = new
 
+    def flush(self) -> None:
+        """
+        Forget all pairs: those whom they lead to are not who answered at last.
+        """
+        for component in self._components.values():
+            component.valid.clear()
+            component.selected = component.generation = component.consent = None
+        self._current.replaced = None
+
     def knock(self, component: int, destination: Address) -> None:
         """
         Ask a candidate of the remote party for a sign of life.

@@ -104,6 +104,7 @@ class MemoryAdapter:
         self.counters: MutableMapping[str, int] = Counter()
         self.packetsReceived = self.octetsReceived = 0
         self.units: list[Any] = []
+        self.packetsReceived = self.octetsReceived = 0
 
     def makeConnection(self, transport: Any) -> None:
         """

@@ -27,28 +27,36 @@ from e2aegw.transport.udp import UDPTransport
 #: Datagrams of media that are kept while the handshake is done but the
 #: description with the fingerprint has not come: 200 ms of video.
 MAX_HELD = 64
+#: The longest of them: no MTU is larger.
+MAX_HELD_LENGTH = 1500
 #: Handshakes that may be begun under one description.  Without ICE anybody may
 #: send a ClientHello, and each costs a signature.
 MAX_HANDSHAKES = 20
+#: Handshakes that a component has under way: who the description is from, and
+#: others who were called, or were not.
+MAX_ATTEMPTS = 4
 _CONTENT_HANDSHAKE = 22
 _CLIENT_HELLO = 1
 
 
 class _Secure:
     """
-    The association of one component.
+    An association of a component, or a handshake that may become one.
 
     @ivar source: who it is with.
-    @ivar verified: the certificate is the one of the description.
+    @ivar nonce: the random value of the remote party's ClientHello, by which
+        it is known wherever it comes from; empty if we began.
+    @ivar early: whether it began before the present description.
     """
 
-    __slots__ = ("association", "certificate", "contexts", "held", "source", "verified")
+    __slots__ = ("association", "certificate", "contexts", "early", "held", "nonce", "source")
 
-    def __init__(self, association: Association, source: Address | None) -> None:
+    def __init__(self, association: Association, source: Address, nonce: bytes = b"") -> None:
         self.association = association
         self.source = source
+        self.nonce = nonce
+        self.early = False
         self.certificate: bytes | None = None
-        self.verified = False
         self.contexts: tuple[Context, Context] | None = None
         self.held: deque[tuple[bytes, Address]] = deque(maxlen=MAX_HELD)
 
@@ -79,11 +87,15 @@ class DTLSKeyTransport(UDPTransport):
         self._ourID = secrets.token_hex(16)
         self._failed = False
         self._begun = 0
-        self._secure: dict[int, _Secure] = {}
+        # The components that need an association, or a new one; what is under
+        # way for them; and what they have.
+        self._wanted: set[int] = set()
+        self._attempts: dict[int, list[_Secure]] = {}
+        self._verified: dict[int, _Secure] = {}
+        # Whether what is under way may fail: the association that there is
+        # may be the one to go on with.
+        self._optional = False
         super().__init__(clock, ports, control=control, consent=consent)
-        for component in self.components:
-            component.onDTLS = self._dtlsReceived
-            component.hold = self._beforeKeys
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -110,15 +122,22 @@ class DTLSKeyTransport(UDPTransport):
         tlsID = section.get("tls-id")
 
         def apply() -> None:
-            if self._renews(expected, setup, tlsID):
-                self._forget()
+            if self._failed or self._renews(expected, setup, tlsID):
+                self._renew()
+            before = [component.signalled for component in self.components]
             self._peerSetup, self._peerID, self._expected = setup, tlsID, expected
             self._begun = 0
+            for attempts in self._attempts.values():
+                for attempt in attempts:
+                    attempt.early = True
             configureUDP()
+            if tlsID is None:
+                self._renewMoved(before)
             if terms.kind is Kind.ANSWER:
                 self._takeRole(setup == "passive")
-            for number in list(self._secure):
-                self._verify(number)
+            for number, attempts in self._attempts.items():
+                for attempt in list(attempts):
+                    self._verify(number, attempt)
             self._startClient()
 
         return apply
@@ -152,23 +171,42 @@ class DTLSKeyTransport(UDPTransport):
         """
         See L{IKeyExporter}.
         """
-        secure = self._secure.get(2 if control and not self.muxed else 1)
+        secure = self._verified.get(2 if control and not self.muxed else 1)
         return secure.contexts if secure is not None else None
 
     def loseConnection(self) -> None:
         """
         See L{IMediaTransport}.
         """
-        for number, secure in self._secure.items():
-            secure.association.close()
-            self._flush(number, secure)
-        self._secure.clear()
+        for number in {*self._verified, *self._attempts}:
+            self._end(number)
         super().loseConnection()
 
     def _acceptsMux(self, terms: Terms) -> bool:
         # A browser that requires it (RFC 8858) could do nothing with a
         # refusal, and nobody else minds.
         return "reject" not in terms.rtcpMux
+
+    def _prepare(self, component: Component) -> None:
+        super()._prepare(component)
+        component.onDTLS = self._dtlsReceived
+        component.hold = self._beforeKeys
+        self._wanted.add(component.number)
+        self._attempts[component.number] = []
+
+    def _closePort(self, component: Component) -> None:
+        self._end(component.number)
+        self._wanted.discard(component.number)
+        super()._closePort(component)
+
+    def _end(self, number: int) -> None:
+        """
+        Say goodbye to whoever a component has to do with.
+        """
+        verified = self._verified.pop(number, None)
+        for secure in [*self._attempts.pop(number, ()), *([] if verified is None else [verified])]:
+            secure.association.close()
+            self._flush(number, secure)
 
     def _renews(self, expected: tuple[Fingerprint, ...], setup: str, tlsID: str | None) -> bool:
         """
@@ -181,21 +219,47 @@ class DTLSKeyTransport(UDPTransport):
             return True
         return self._client is not None and setup != "actpass" and (setup == "passive") != self._client
 
-    def _forget(self) -> None:
-        self._secure.clear()
+    def _renew(self) -> None:
+        """
+        Begin anew.  The keys that there are stay until there are others (RFC
+        5764 clause 5.2).
+        """
+        if self._failed:
+            for component in self.components:
+                component.remote = component.source = component.signalled = None
+                if self.agent is not None:
+                    component.remote = self.agent.selected(component.number)
         self._client = None
-        self._failed = False
+        self._failed = self._optional = False
         self._ourID = secrets.token_hex(16)
+        for component in self.components:
+            self._wanted.add(component.number)
+            if component.isValid is None:
+                # Where the old association was says nothing of the new one.
+                component.source = None
+        for attempts in self._attempts.values():
+            # Of those who began before, some may be who is described now.
+            attempts[:] = [attempt for attempt in attempts if not attempt.association.client]
         self._happened(PathChanged(reason="new DTLS association"))
+
+    def _renewMoved(self, before: Sequence[Address | None]) -> None:
+        """
+        Without ICE and without a C{tls-id}, another address means a new
+        association (RFC 8842 clause 4).  Not everybody thinks so.
+        """
+        for component, address in zip(self.components, before, strict=False):
+            moved = component.isValid is None and address is not None and address != component.signalled
+            if moved and component.number in self._verified and component.number not in self._wanted:
+                self._wanted.add(component.number)
+                self._optional = True
 
     def _takeRole(self, client: bool) -> None:
         if self._client is None:
             self._client = client
-            for number, secure in list(self._secure.items()):
+            for attempts in self._attempts.values():
                 # A ClientHello came before the answer that says that we are
                 # the client: the answer counts.
-                if secure.association.client != client:
-                    del self._secure[number]
+                attempts[:] = [attempt for attempt in attempts if attempt.association.client is client]
 
     def _startClient(self) -> None:
         """
@@ -205,95 +269,148 @@ class DTLSKeyTransport(UDPTransport):
             self._pairReady(component)
 
     def _pairReady(self, component: Component) -> None:
-        if not self._client or self._failed or component.remote is None:
+        # With ICE, the pair is valid by now: nothing is sent before (RFC 8842
+        # clause 6).
+        number, remote = component.number, component.remote
+        if not self._client or self._failed or remote is None or number not in self._wanted:
             return
-        if component.number not in self._secure:
-            # With ICE, the pair is valid by now: nothing is sent before
-            # (RFC 8842 clause 6).
-            secure = _Secure(self._endpoint.connect(client=True), component.remote)
-            self._secure[component.number] = secure
-            secure.association.start(self._clock.seconds())
-            self._advance(component.number, secure)
+        attempts = self._attempts[number]
+        if attempts:
+            if component.isValid is not None or attempts[0].source == remote:
+                attempts[0].source = remote
+                return
+            attempts.clear()
+        attempt = _Secure(self._endpoint.connect(client=True), remote)
+        attempts.append(attempt)
+        attempt.association.start(self._clock.seconds())
+        self._advance(number, attempt)
 
     def _dtlsReceived(self, data: bytes, component: Component, source: Address) -> None:
         if self._failed:
             raise RemoteError("handshake failed")
+        if component.isValid is not None and not component.isValid(component.number, source):
+            raise RemoteError("unknown source")
+        secure = self._associationOf(data, component, source)
         if component.isValid is not None:
-            if not component.isValid(component.number, source):
-                raise RemoteError("unknown source")
-        elif component.source is not None and source != component.source:
-            raise RemoteError("unknown source")
-        number = component.number
-        secure = self._secure.get(number)
-        if self._client:
-            if secure is None:
-                raise RemoteError("handshake not started")
-        elif secure is None or self._begins(secure, data, source):
-            self._begun += 1
-            if self._begun > MAX_HANDSHAKES:
-                raise RemoteError("too many handshakes")
-            secure = self._secure[number] = _Secure(self._endpoint.connect(client=False), source)
-        if component.isValid is None and source != secure.source and not self._client:
-            raise RemoteError("unknown source")
-        if component.isValid is not None or not self._client:
             secure.source = source
         try:
             secure.association.receive(data, self._clock.seconds())
         finally:
-            self._advance(number, secure)
+            self._advance(component.number, secure)
 
-    def _begins(self, secure: _Secure, data: bytes, source: Address) -> bool:
+    def _associationOf(self, data: bytes, component: Component, source: Address) -> _Secure:
         """
-        Whether this is a ClientHello from somebody else than the one who began
-        a handshake and did not finish it.  Without ICE anybody may begin.
+        Whom a datagram is from.
+
+        @raise RemoteError: nobody whom we know or want to know.
         """
-        return (
-            not secure.association.established
-            and source != secure.source
-            and data[0] == _CONTENT_HANDSHAKE
-            and len(data) > 13
-            and data[13] == _CLIENT_HELLO
-        )
+        number, roams = component.number, component.isValid is not None
+        attempts, verified = self._attempts[number], self._verified.get(number)
+        if number in self._wanted:
+            if self._client:
+                if attempts and (roams or attempts[0].source == source):
+                    return attempts[0]
+            else:
+                hello, nonce = _hello(data)
+                for attempt in attempts:
+                    if attempt.source == source or (roams and nonce and attempt.nonce == nonce):
+                        if not nonce or nonce == attempt.nonce or attempt.association.established:
+                            return attempt
+                        if attempt.nonce:
+                            # Who was here has begun again.
+                            attempts.remove(attempt)
+                            break
+                        attempt.nonce = nonce
+                        return attempt
+                if hello:
+                    return self._begin(component, source, nonce)
+                if roams and len(attempts) == 1:
+                    return attempts[0]
+        if verified is not None and (roams or verified.source == source):
+            return verified
+        raise RemoteError("unknown source")
+
+    def _begin(self, component: Component, source: Address, nonce: bytes) -> _Secure:
+        attempts = self._attempts[component.number]
+        # Strangers must not use up what is there for the right one.
+        signalled = source == component.signalled
+        if self._begun >= (2 * MAX_HANDSHAKES if signalled else MAX_HANDSHAKES):
+            raise RemoteError("too many handshakes")
+        self._begun += 1
+        if len(attempts) >= MAX_ATTEMPTS:
+            others = [each for each in attempts if each.source != component.signalled]
+            attempts.remove((others or attempts)[0])
+        attempt = _Secure(self._endpoint.connect(client=False), source, nonce)
+        attempts.append(attempt)
+        return attempt
 
     def _advance(self, number: int, secure: _Secure) -> None:
         self._flush(number, secure)
         while (event := secure.association.nextEvent()) is not None:
             if isinstance(event, Established):
                 secure.certificate = event.certificate
-                self._verify(number)
+                self._verify(number, secure)
             elif isinstance(event, Failed):
-                self._fail(event.reason)
+                self._attemptFailed(number, secure, event.reason)
             elif isinstance(event, Closed):
                 self.counters["closed by the remote party"] += 1
         self._schedule()
 
     def _flush(self, number: int, secure: _Secure) -> None:
         while (datagram := secure.association.nextDatagram()) is not None:
-            if number <= len(self.components) and secure.source is not None:
+            if number <= len(self.components):
                 self.components[number - 1].sendTo(datagram, secure.source)
 
-    def _verify(self, number: int) -> None:
+    def _attemptFailed(self, number: int, secure: _Secure, reason: str, presented: str = "") -> None:
+        """
+        An association has come to nothing.  Whether that is the end depends on
+        whose it was.
+        """
+        attempts = self._attempts.get(number, [])
+        if secure is not self._verified.get(number):
+            if secure not in attempts:
+                return
+            attempts.remove(secure)
+            secure.association.close()
+            self._flush(number, secure)
+            component = self.components[number - 1]
+            stranger = component.isValid is None and secure.source != component.signalled
+            if stranger and not self._client:
+                # Anybody can try, and fail.
+                self.counters["failed strangers"] += 1
+                return
+            if attempts or self._optional:
+                self.counters["failed " + reason] += 1
+                return
+            if secure.early or not self._expected:
+                # Of several who were called one may be too quick.
+                self._tellFailure(reason, presented)
+                return
+        self._fail(reason, presented)
+
+    def _verify(self, number: int, secure: _Secure) -> None:
         """
         Believe the remote party, if its certificate is known, and its
         description says that it is the right one.
         """
-        secure = self._secure.get(number)
-        if secure is None or secure.verified or secure.certificate is None or not self._expected:
+        if secure.contexts is not None or secure.certificate is None or not self._expected:
             return
         if not matches(secure.certificate, self._expected):
             presented = Fingerprint.of(secure.certificate, self._expected[0].function)
-            self._fail("fingerprint mismatch", presented=str(presented))
+            self._attemptFailed(number, secure, "fingerprint mismatch", str(presented))
             return
         try:
             secure.contexts = secure.association.contexts()
         except RemoteError as e:
-            self._fail(e.reason)
+            self._attemptFailed(number, secure, e.reason)
             return
-        secure.verified = True
-        if number > len(self.components):
-            return
+        self._verified[number] = secure
+        self._attempts[number] = []
+        self._wanted.discard(number)
         component = self.components[number - 1]
         component.hold = None
+        if IHandshakeListener.providedBy(self.protocol):
+            self.protocol.handshakeCompleted()
         # With ICE the nominated address is where media comes from; else it is
         # where the handshake came from.
         settled = component.remote if component.isValid is not None else secure.source
@@ -301,8 +418,6 @@ class DTLSKeyTransport(UDPTransport):
             component.settle(settled)
         profile = secure.contexts[0].profile.value
         self._happened(Secured(protocol="DTLS-SRTP", profile=profile))
-        if IHandshakeListener.providedBy(self.protocol):
-            self.protocol.handshakeCompleted()
         while secure.held:
             component.datagramReceived(*secure.held.popleft())
 
@@ -310,34 +425,61 @@ class DTLSKeyTransport(UDPTransport):
         """
         Keep a datagram that came before we could know whether to believe it.
         """
-        secure = self._secure.get(component.number)
-        if secure is None or not secure.association.established or source != secure.source:
-            raise RemoteError("no keys")
-        secure.held.append((data, source))
+        for attempt in self._attempts.get(component.number, ()):
+            if attempt.source == source and attempt.association.established and len(data) <= MAX_HELD_LENGTH:
+                attempt.held.append((data, source))
+                return
+        raise RemoteError("no keys")
 
     def _fail(self, reason: str, presented: str = "") -> None:
         if self._failed:
             return
         self._failed = True
-        self.counters["failed " + reason] += 1
-        self._secure.clear()
         for component in self.components:
+            self._end(component.number)
+            self._attempts[component.number] = []
+            self._wanted.add(component.number)
             component.hold = self._beforeKeys
             component.source = component.remote = None
+        self._tellFailure(reason, presented)
+
+    def _tellFailure(self, reason: str, presented: str) -> None:
+        self.counters["failed " + reason] += 1
         expected = ", ".join(map(str, self._expected))
         self._happened(
             HandshakeFailed(protocol="DTLS", reason=reason, expected=expected, presented=presented)
         )
 
     def _nextTimeout(self) -> float | None:
-        times = [each.association.nextTimeout() for each in self._secure.values()]
+        times = [each.association.nextTimeout() for some in self._attempts.values() for each in some]
         times.append(super()._nextTimeout())
         return min((at for at in times if at is not None), default=None)
 
     def _due(self, now: float) -> None:
-        for number, secure in list(self._secure.items()):
-            at = secure.association.nextTimeout()
-            if at is not None and at <= now:
-                secure.association.timeout(now)
-                self._advance(number, secure)
+        for number, attempts in list(self._attempts.items()):
+            for attempt in list(attempts):
+                at = attempt.association.nextTimeout()
+                if at is not None and at <= now:
+                    attempt.association.timeout(now)
+                    self._advance(number, attempt)
         super()._due(now)
+
+
+def _hello(data: bytes) -> tuple[bool, bytes]:
+    """
+    Whether a datagram begins with a ClientHello or a fragment of one, outside
+    of any association, and its random value if that is in it (RFC 6347
+    clauses 4.1 and 4.2.2)::
+
+         0      1        3      5        11      13
+        +------+--------+------+--------+-------+----------
+        | type |version |epoch |sequence|length | fragment
+        +------+--------+------+--------+-------+----------
+           13     14      17     19       22       25       27       59
+        +------+--------+------+--------+--------+--------+--------+---
+        | type | length | seq  | offset | length |version | random |
+        +------+--------+------+--------+--------+--------+--------+---
+    """
+    if len(data) < 25 or data[0] != _CONTENT_HANDSHAKE or data[3:5] != b"\0\0" or data[13] != _CLIENT_HELLO:
+        return False, b""
+    return True, data[27:59] if data[19:22] == b"\0\0\0" and len(data) >= 59 else b""

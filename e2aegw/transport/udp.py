@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IProtocol
 from zope.interface import implementer
 
-from e2aegw.errors import NegotiationError
+from e2aegw.errors import NegotiationError, ResourceError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IPortSource
 from e2aegw.sansio.candidates import candidates, parseCandidate
 from e2aegw.sansio.events import ConsentLost, Event, PairNominated, PathChanged
@@ -75,11 +75,11 @@ class UDPTransport:
         self._peerMux = False  # what an offer to us said
         self._ourMux = False  # what our offer said
         self._closed = False
-        numbers = (1, 2) if control else (1,)
-        self.components = [Component(n, clock.seconds, self.counters, self._happened) for n in numbers]
+        self.components = [self._component(n) for n in ((1, 2) if control else (1,))]
         opened = ports.open([component.datagramReceived for component in self.components])
         for component, port in zip(self.components, opened, strict=True):
             component.port = port
+            self._prepare(component)
         self.localAddress: Address = (ports.advertised, opened[0].address[1])
 
     # What others ask for
@@ -162,11 +162,11 @@ class UDPTransport:
             else:
                 self._settleMux(mux and self._ourMux)
             self._configureICE(ufrag, pwd, terms)
-            if lite:
-                # Nobody will send checks: the default candidates are the pair
-                # (RFC 8445 clause 8.2).
+            if self.agent is not None:
                 for component in self.components:
-                    component.isValid = None
+                    # If nobody sends checks, the default candidates are the
+                    # pair (RFC 8445 clause 8.2).
+                    component.isValid = None if lite else self.agent.isValid
             self._signalled, self._asymmetric = (remote, control), terms.asymmetric
             self._signal()
             self._candidates, self._knocks = [], []
@@ -209,7 +209,11 @@ class UDPTransport:
                 Line("ice-pwd", self.agent.pwd),
                 Line("ice-options", "ice2"),
             ]
-            lines += [candidates(host, port + each.number - 1, each.number) for each in self.components]
+            lines += [
+                candidates(host, port + each.number - 1, each.number)
+                for each in self.components
+                if each.port is not None
+            ]
             lines.append(Line("end-of-candidates"))
         return lines
 
@@ -241,15 +245,31 @@ class UDPTransport:
             self._closePort(self.components.pop())
         else:
             first = self.components[0]
-            second = Component(2, self._clock.seconds, self.counters, self._happened)
-            assert first.port is not None
-            second.port = self._ports.reopen(first.port, second.datagramReceived)
+            second = self._component(2)
             second.deliver, second.authenticated = first.deliver, first.authenticated
-            second.onSTUN, second.onDTLS, second.isValid = first.onSTUN, first.onDTLS, first.isValid
-            second.hold = first.hold
+            assert first.port is not None
+            try:
+                second.port = self._ports.reopen(first.port, second.datagramReceived)
+            except ResourceError:
+                # Somebody else took it: then there will be no reports.
+                self.counters["no port for RTCP"] += 1
+            else:
+                if self._tos is not None:
+                    second.port.setTOS(self._tos)
             self.components.append(second)
-            if self._tos is not None:
-                second.port.setTOS(self._tos)
+            self._prepare(second)
+            if second.isValid is None:
+                second.signal(self._signalled[1], asymmetric=self._asymmetric)
+
+    def _component(self, number: int) -> Component:
+        return Component(number, self._clock.seconds, self.counters, self._happened)
+
+    def _prepare(self, component: Component) -> None:
+        """
+        Say what a component has to look out for.
+        """
+        if self.agent is not None:
+            component.onSTUN, component.isValid = self._stunReceived, self.agent.isValid
 
     def _setTOS(self, tos: int | None) -> None:
         if tos is None or tos == self._tos:
@@ -277,21 +297,30 @@ class UDPTransport:
                 return  # We did not offer it.
             self._startICE()
         assert self.agent is not None
-        # RFC 8445 clause 9: who restarts gets new credentials from us, too.
-        if self.agent.setRemote(ufrag, pwd) and terms.kind is Kind.OFFER:
-            self.agent.restart()
+        if self.agent.setRemote(ufrag, pwd):
+            if terms.kind is Kind.OFFER:
+                # RFC 8445 clause 9: who restarts gets new credentials from us,
+                # too.
+                self.agent.restart()
+            else:
+                # Nobody answers with others than before: this is another
+                # party, and what the first one chose is not its choice.
+                self.agent.flush()
+                self._happened(PathChanged(reason="another party answered"))
+                for component in self.components:
+                    component.remote = component.source = None
 
     def _startICE(self) -> None:
+        # What was settled on without it is good until there is a pair.
         self.agent = Agent(consent=self._consent)
         for component in self.components:
-            component.onSTUN = self._stunReceived
-            component.isValid = self.agent.isValid
-            component.remote = component.source = component.signalled = None
+            component.onSTUN, component.isValid = self._stunReceived, self.agent.isValid
 
     def _stopICE(self) -> None:
-        self.agent = None
-        for component in self.components:
-            component.onSTUN = component.isValid = None
+        if self.agent is not None:
+            self.agent = None
+            for component in self.components:
+                component.onSTUN = component.isValid = None
 
     def _stunReceived(self, data: bytes, component: Component, source: Address) -> None:
         if self.agent is not None:

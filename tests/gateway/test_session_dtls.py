@@ -73,15 +73,21 @@ class BrowserTestCase(GatewayTestCase):
 
     def connect(self) -> None:
         """
+        Checks and handshake.
+        """
+        self.shakeHands()
+        self.assertTrue(self.browser.established)
+
+    def shakeHands(self) -> None:
+        """
         Checks and handshake, with the browser in the role that the answer
-        left to it.
+        left to it, and whatever comes of it.
         """
         self.browser.check()
         self.network.flush()
         if self.browser.theirSetup == "passive":
             self.browser.hello(client=True)
         self.network.flush()
-        self.assertTrue(self.browser.established)
 
     def assertMedia(self) -> None:
         """
@@ -169,7 +175,9 @@ class OriginatingTests(BrowserTestCase):
         right = self.browser.fingerprint
         self.browser.fingerprint = ":".join(["AB"] * 32)
         self.call()
-        self.connect()
+        self.shakeHands()
+        # It was told goodbye.
+        self.assertFalse(self.browser.established)
         [failure] = self.happened(HandshakeFailed)
         self.assertEqual(failure.reason, "fingerprint mismatch")
         self.assertIn(right, failure.presented)

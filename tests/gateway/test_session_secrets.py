@@ -145,7 +145,7 @@ class BrowserTests(LogTestCase, BrowserTestCase):
         self.browser.fingerprint = ":".join(["AB"] * 32)
         self.session = self.gateway.newSession("mismatch")
         again = self.call()
-        self.connect()
+        self.shakeHands()
         self.browser.check(password="wrong" * 5)
         self.network.flush()
         self.assertTrue(self.logged)

@@ -39,6 +39,7 @@ class GoodAdapter(Protocol):
         self.open = True
         self.proto = ""
         self.heard: list[str] = []
+        self.packetsReceived = self.octetsReceived = 0
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -65,6 +66,8 @@ class GoodAdapter(Protocol):
         """
         if len(data) < 2 or data[1] & 1:
             raise RemoteError("odd")
+        self.packetsReceived += 1
+        self.octetsReceived += len(data)
         self.peer.sendUnit(data)
 
     def sendUnit(self, unit: bytes) -> None:
