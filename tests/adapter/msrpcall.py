@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from e2aegw.adapter.msrp import Factory, MSRPAdapter
+from e2aegw.adapter.msrp import PROTOS, Factory, MSRPAdapter
 from e2aegw.errors import RemoteError
 from e2aegw.interfaces import Address
 from e2aegw.sansio.compose import crosses
@@ -22,6 +22,10 @@ from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 from tests.adapter.msrppeer import Endpoint
+
+CEMA = Line("msrp-cema")
+#: Each proto with each.
+PAIRS = [(a, b) for a in PROTOS for b in PROTOS]
 
 
 @implementer(IConsumer, IPushProducer)
@@ -220,7 +224,7 @@ class Call:
             self.wires.append(wire)
             scheme = "msrp" if proto == "TCP/MSRP" else "msrps"
             host = f"{'ab'[number]}.example.com:90{number}0"
-            uris.append(f"{scheme}://{host}/s{number}ecret;{'dc' if messages else 'tcp'}")
+            uris.append(f"{scheme}://{host}/session{number};{'dc' if messages else 'tcp'}")
         self.a, self.b = Endpoint(uris[0]), Endpoint(uris[1])
         for wire, endpoint in zip(self.wires, (self.a, self.b), strict=True):
             endpoint.send = wire.put
