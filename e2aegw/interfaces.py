@@ -220,10 +220,6 @@ class IAdapter(IProtocol, ILegPart):
     )
     octetsReceived: int = Attribute("""How many octets these had.""")
     peer: Any = Attribute("""The adapter on the other leg, an L{IAdapter}; set by the pipeline.""")
-    packetsReceived: int = Attribute(
-        """How many units the network party said so far; a call in which it grows on no leg is silent."""
-    )
-    octetsReceived: int = Attribute("""How many octets they had.""")
 
     def sendUnit(unit: Any) -> None:
         """

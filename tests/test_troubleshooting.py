@@ -100,7 +100,8 @@ class NamesTests(SynchronousTestCase):
         """
         for reason in set(reasons()) - SENDING - {"no common profile"}:
             self.assertTrue(self.fits(f"dropped {reason}"), reason)
-        for name in set(counters()):
+        # One that ends in a blank goes on with a reason, and those were asked for.
+        for name in {each for each in counters() if not each.endswith(" ")}:
             self.assertTrue(self.fits(name), name)
 
     def test_noOther(self) -> None:
@@ -352,17 +353,6 @@ class BrowserTests(SymptomTestCase, BrowserTestCase):
         self.browser.sendRaw(b"\x80" + bytes(100))
         self.network.flush()
         self.assertCounted(0, "dropped no keys")
-
-    def test_theyBegin(self) -> None:
-        """
-        A handshake that the gateway was to begin.
-        """
-        self.call()
-        self.browser.check(use=False)
-        self.network.flush()
-        self.browser.hello(client=True)
-        self.network.flush()
-        self.assertCounted(0, "dropped handshake not started")
 
     def test_protocol(self) -> None:
         """
