@@ -2,16 +2,22 @@
 The gateway itself, as an operator starts it: C{twistd -n e2aegw -c FILE}.
 """
 
+import json
+import os
 import re
 import signal
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.peers.deadline import until
 from tests.peers.media import ready
 from tests.peers.ports import freePort, freeRange
 from tests.peers.process import Process
 
+#: What makes it count its objects.
+CENSUS = Path(__file__).resolve().parent / "census"
 #: How many media ports each side gets.
 PORTS = 400
 
@@ -75,6 +81,8 @@ class Gateway:
         self.core = range(first + count, first + 2 * count)
         config = directory / "gateway.toml"
         config.write_text(self.configuration() + more)
+        self._census = directory / "census.json"
+        paths = [str(CENSUS), *filter(None, [os.environ.get("PYTHONPATH")])]
         twistd = Path(sys.executable).with_name("twistd")
         self._process = Process(
             "gateway",
@@ -87,6 +95,7 @@ class Gateway:
                 str(config),
             ],
             directory,
+            {"PYTHONPATH": os.pathsep.join(paths), "CENSUS": str(self._census)},
         )
         try:
             ready(self)
@@ -127,6 +136,15 @@ class Gateway:
         @raise AssertionError: it has ended.
         """
         return self._process.alive()
+
+    def census(self) -> Counter[str]:
+        """
+        How many objects of each type it has.  See C{census/sitecustomize.py}.
+        """
+        self._census.unlink(missing_ok=True)
+        os.kill(self.pid, signal.SIGUSR2)
+        until(self._census.exists, "the gateway has counted its objects")
+        return Counter(json.loads(self._census.read_text()))
 
     def output(self) -> str:
         """

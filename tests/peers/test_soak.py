@@ -35,9 +35,12 @@ HEARD = 0.75
 HANDSHAKES = 20.0
 #: Seconds within which everything of a deleted call is gone.
 GONE = 1.0
+#: What a timer is, and how many of them there may be more after all calls than
+#: after the first ones: cancelled ones are forgotten when their time comes.
+TIMER, CANCELLED = "twisted.internet.base.DelayedCall", 10
 #: How many KiB a call may leave behind for a while, once the first rounds have
 #: filled the allocator's and OpenSSL's pools: replies are remembered for a
-#: minute.  A call that leaked would be more than twice as much.
+#: minute.  This is about buffers; objects are counted.
 REMEMBERED = 30
 #: Rounds until those pools are full.
 WARM = 2
@@ -260,11 +263,16 @@ class SoakTests(SynchronousTestCase):
         """
         sockets, wakeUps = self.vitals.descriptors, self.idle()
         memory: list[int] = []
+        census = []
         for first in range(0, CALLS, ROUND):
             self.round(range(first, first + ROUND))
             until(lambda: self.vitals.descriptors == sockets, "all sockets are closed", GONE)
             self.assertEqual(self.ng.command("list")["calls"], [])
             memory.append(self.vitals.memory)
+            census.append(self.gateway.census())
+        more = census[-1] - census[0]
+        self.assertLess(more.pop(TIMER, 0), CANCELLED)
+        self.assertEqual(more, {}, "objects are left")
         self.assertLess(memory[-1] - memory[WARM - 1], REMEMBERED * ROUND * (len(memory) - WARM), memory)
         for port in self.gateway.ports:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
