@@ -57,6 +57,14 @@ class Leg:
     side: Side
     lastPacket: float = 0.0
     _seen: int = 0
+    _offloadable: Any = None
+
+    def __post_init__(self) -> None:
+        """
+        Find out whether there will ever be a L{flow}.
+        """
+        if IDatagramTransport.providedBy(self.transport):
+            self._offloadable = IOffloadable(self.adapter, None)
 
     def look(self, now: float) -> int:
         """
@@ -74,12 +82,8 @@ class Leg:
         What a datapath needs to know, or L{None} as long as that is not
         settled.
         """
-        if not IDatagramTransport.providedBy(self.transport):
-            return None
-        offloadable = IOffloadable(self.adapter, None)
-        if offloadable is None:
-            return None
-        path, transform = self.transport.path(), offloadable.transform()
+        transform = None if self._offloadable is None else self._offloadable.transform()
+        path = None if transform is None else self.transport.path()
         return None if path is None or transform is None else Flow(path, transform)
 
 
@@ -159,16 +163,15 @@ class Pipeline:
 
     def _handOver(self, datapath: IDatapath) -> None:
         a, b = self.legs
-        flows = a.flow(), b.flow()
-        if self._offload is not None and flows == self._flows:
+        flowA = a.flow()
+        flowB = None if flowA is None else b.flow()
+        if self._offload is not None and (flowA, flowB) == self._flows:
             return
         self._revoke()
-        if flows[0] is None or flows[1] is None or self.closed:
+        if flowA is None or flowB is None or self.closed:
             return
-        self._flows = flows
-        self._offload = datapath.offload(
-            flows[0], flows[1], (a.transport, b.transport), (a.adapter, b.adapter)
-        )
+        self._flows = flowA, flowB
+        self._offload = datapath.offload(flowA, flowB, (a.transport, b.transport), (a.adapter, b.adapter))
         if self.closed:
             self._revoke()
 

@@ -166,7 +166,8 @@ class Session:
         """
         See L{ISession}.
         """
-        terms = replace(terms, kind=Kind.ANSWER)
+        if terms.kind is not Kind.ANSWER:
+            terms = replace(terms, kind=Kind.ANSWER)
         return self._do((sdp, terms), terms, lambda: self._answer(sdp, terms))
 
     def report(self) -> SessionReport:

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
+from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 
 from e2aegw.errors import RemoteError
 from e2aegw.sansio.certificate import Identity
@@ -284,12 +284,12 @@ class Association:
         self._schedule(now)
 
     def _finish(self) -> None:
-        certificate = self._connection.get_peer_certificate(as_cryptography=True)
+        certificate = self._connection.get_peer_certificate()
         if certificate is None:
             self._fail("no certificate")
         else:
             self.established = True
-            self._events.append(Established(certificate.public_bytes(Encoding.DER)))
+            self._events.append(Established(dump_certificate(FILETYPE_ASN1, certificate)))
 
     def _fail(self, reason: str) -> None:
         self.failed = True

@@ -79,6 +79,9 @@ class Message:
     error: str = ""
 
 
+_END, _ZERO, _NINE = b"e09"
+
+
 class _Decoder(BencodeDecoder):  # type: ignore[misc]
     """
     Kamailio's bencode: keys in any order and repeated, any bytes in strings.
@@ -106,8 +109,11 @@ class _Decoder(BencodeDecoder):  # type: ignore[misc]
         result: Fields = {}
         f += 1
         functions = self.decode_func
-        while (c := x[f : f + 1]) != b"e":
+        while x[f] != _END:
             key, f = self.decode_string(x, f)
+            if _ZERO <= x[f] <= _NINE:
+                result[key], f = self.decode_string(x, f)
+                continue
             c = x[f : f + 1]
             value, f = functions[c](x, f, depth=depth + 1)
             if c == b"l" and isinstance(earlier := result.get(key), list):

@@ -6,6 +6,7 @@ and RTCP on a port of its own or not (RFC 5761).
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import accumulate
 from typing import Any
@@ -33,6 +34,9 @@ MAX_KNOCKED = 8
 #: The addresses that mean "nowhere", and thus hold, in old descriptions (RFC
 #: 3264 clause 8.4).
 _NOWHERE = ("0.0.0.0", "::")
+#: Addresses that were read lately and need not be read again: those of the
+#: core's gateways are few and come with every call.
+_KNOWN_HOSTS = 1024
 #: Python refuses to read thousands of digits.
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 
@@ -437,6 +441,7 @@ def _address(section: Section, terms: Terms) -> Address | None:
     return numeric(host), section.port
 
 
+@lru_cache(maxsize=_KNOWN_HOSTS)
 def numeric(host: str) -> str:
     """
     Check that this is the address of one party and no name: looking a name up
