@@ -212,13 +212,6 @@ class IAdapter(IProtocol, ILegPart):
     passes: Set[str] = Attribute(
         """The hop-by-hop attributes that, in this adapter's lines, are end to end after all."""
     )
-    packetsReceived: int = Attribute(
-        """
-        How many units arrived so far, those included that a datapath moved.  A
-        call in which none arrive is ended at some time.
-        """
-    )
-    octetsReceived: int = Attribute("""How many octets these had.""")
     peer: Any = Attribute("""The adapter on the other leg, an L{IAdapter}; set by the pipeline.""")
 
     def sendUnit(unit: Any) -> None:
