@@ -103,7 +103,10 @@ class EmbedTests(ExecutedTestCase, BrowserTestCase):
         self.browser.setup = "active"
         self.browser.fingerprint = ":".join(["AB"] * 32)
         self.call()
-        self.connect()
+        self.browser.check()
+        self.network.flush()
+        self.browser.hello(client=True)
+        self.network.flush()
         self.assertEqual(alarm.failed, [("call", "access", "fingerprint mismatch")])
         self.assertEqual(len(self.happened(HandshakeFailed)), 1)
 

@@ -259,7 +259,7 @@ class SeveralTests(BrowserTestCase):
         """
         super().setUp()
         self.other = self.makeBrowser(host="192.0.2.10")
-        self.other.ufrag = "othe"
+        self.other.ufrag = "anew"
 
     def test_tooQuick(self) -> None:
         """
