@@ -5,6 +5,7 @@ What becomes of a call: protection, addresses, ports, timeouts.
 import re
 
 from e2aegw.gateway.config import LimitsTable
+from e2aegw.interfaces import Address
 from e2aegw.sansio.events import MediaTimeout
 from e2aegw.sansio.sdp import Description, Side
 from e2aegw.sansio.terms import Terms
@@ -249,7 +250,26 @@ class MuxTests(CallTestCase):
         offer, answer = self.call(Terms(rtcpMux={"demux"}))
         self.assertNotIn("rtcp-mux", offer)
         self.assertIn("a=rtcp-mux", answer)
+        ways: set[tuple[str, int, int]] = set()
+
+        def lose(data: bytes, source: Address, destination: Address) -> bool:
+            if 192 <= data[1] <= 223:
+                ways.add((destination[0], source[1], destination[1]))
+            return False
+
+        self.network.lose = lose
         self.assertMedia()
+        assert self.ue.remote is not None and self.phone.remote is not None
+        ours, core = self.ue.remote[1], self.phone.remote[1]
+        self.assertEqual(
+            ways,
+            {
+                (ACCESS, self.ue.port, ours),
+                (self.ue.host, ours, self.ue.port),
+                (CORE, self.phone.port + 1, core + 1),
+                (self.phone.host, core + 1, self.phone.port + 1),
+            },
+        )
 
     def test_R_97_onlyIfOffered(self) -> None:
         """
