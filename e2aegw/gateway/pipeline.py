@@ -109,7 +109,7 @@ class Pipeline:
         self._datapath = datapath
         self._offload: IOffload | None = None
         self._flows: tuple[Flow | None, Flow | None] | None = None
-        self._moving = self._again = False
+        self._started = self._moving = self._again = False
         a, b = legs
         a.adapter.peer, b.adapter.peer = b.adapter, a.adapter
         for leg in legs:
@@ -127,9 +127,10 @@ class Pipeline:
     def tryOffload(self) -> None:
         """
         Hand both directions to the datapath, as far as they are settled, and
-        again if they are not as they were.
+        again if they are not as they were.  Before there are packets to move
+        it would cost, and be of no use.
         """
-        if self._datapath is None:
+        if self._datapath is None or not self._started:
             return
         if self._moving:
             self._again = True
@@ -212,6 +213,7 @@ class Pipeline:
                 self.reclaim()
             self._observe(replace(event, side=leg.side.value, line=leg.line))
             if isinstance(event, _SETTLING):
+                self._started = self._started or isinstance(event, MediaStarted)
                 self.tryOffload()
 
         return notify
