@@ -233,13 +233,13 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _flag(
         "strict-source",
         ngeffects.switch("strictSource"),
-        "drop packets from any other source than the one settled on (the default; as a key, ``off``)",
+        "drop packets from any other source than the one settled on; that is always so",
         Place.EITHER,
     ),
     _flag(
         "port-latching",
         ngeffects.switch("portLatching"),
-        "keep a stream's ports over a new offer",
+        "a stream keeps its ports over a new offer; it does as long as its protection stays",
         Place.FLAG,
     ),
     # What the other party is told
@@ -277,7 +277,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _flag(
         "DTLS",
         ngeffects.dtls,
-        "our role in the handshake, or no DTLS",
+        "our role in the handshake; ``off`` needs a profile that has no DTLS",
         values="``active``, ``passive``, ``off``",
     ),
     _flag(
