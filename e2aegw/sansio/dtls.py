@@ -6,7 +6,6 @@ in this room an L{Association}'s timers run in real time; C{now} only says
 where that is on the caller's clock.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -124,8 +123,10 @@ class Association:
         self.failed = False
         self._greeted = client
         self._connection = connection
-        self._events: deque[Established | Failed | Closed | Received] = deque()
-        self._out: deque[bytes] = deque()
+        # Lists, because they are almost always empty, and an empty deque is
+        # the larger part of a kilobyte.
+        self._events: list[Established | Failed | Closed | Received] = []
+        self._out: list[bytes] = []
         self._timeoutAt: float | None = None
         self._deadline: float | None = None
         self._datagrams = 0
@@ -198,13 +199,13 @@ class Association:
         """
         What to send to the remote party, one datagram at a time.
         """
-        return self._out.popleft() if self._out else None
+        return self._out.pop(0) if self._out else None
 
     def nextEvent(self) -> Established | Failed | Closed | Received | None:
         """
         What happened, in order.
         """
-        return self._events.popleft() if self._events else None
+        return self._events.pop(0) if self._events else None
 
     def nextTimeout(self) -> float | None:
         """

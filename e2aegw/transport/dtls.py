@@ -6,7 +6,6 @@ need one each (RFC 5764 clause 3).
 """
 
 import secrets
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,7 +57,7 @@ class _Secure:
         self.early = False
         self.certificate: bytes | None = None
         self.contexts: tuple[Context, Context] | None = None
-        self.held: deque[tuple[bytes, Address]] = deque(maxlen=MAX_HELD)
+        self.held: list[tuple[bytes, Address]] = []
 
 
 @implementer(IKeyExporter)
@@ -418,8 +417,9 @@ class DTLSKeyTransport(UDPTransport):
             component.settle(settled)
         profile = secure.contexts[0].profile.value
         self._happened(Secured(protocol="DTLS-SRTP", profile=profile))
-        while secure.held:
-            component.datagramReceived(*secure.held.popleft())
+        held, secure.held = secure.held, []
+        for each in held:
+            component.datagramReceived(*each)
 
     def _beforeKeys(self, data: bytes, component: Component, source: Address) -> None:
         """
@@ -428,6 +428,8 @@ class DTLSKeyTransport(UDPTransport):
         for attempt in self._attempts.get(component.number, ()):
             if attempt.source == source and attempt.association.established and len(data) <= MAX_HELD_LENGTH:
                 attempt.held.append((data, source))
+                # The latest are what somebody waits for.
+                del attempt.held[:-MAX_HELD]
                 return
         raise RemoteError("no keys")
 
