@@ -473,7 +473,6 @@ class HandOverTests(DatapathTestCase):
 
         transport.components[0].port.connected = move
         self.ue.sendMedia()
-        self.phone.sendMedia()
         self.reactor.quiet()
         self.assertEqual(transport.components[0].remote, ("127.0.0.1", other.port))
         packet = self.ue.sendMedia()
