@@ -28,6 +28,8 @@ PROTOS = {**DTLS_PROTOS, **SDES_PROTOS}
 #: Packets under a new key after which the old one is forgotten: what may be
 #: overtaken by the first packet under the new one.
 _OVERLAP = 100
+#: Why a packet may be one under the other key.
+_FORGED = "bad authentication"
 
 
 @implementer(IHandshakeListener)
@@ -51,7 +53,9 @@ class SRTPAdapter(RTPAdapter):
         self._outbound: Context | None = None
         self._controlIn: Context | None = None
         self._controlOut: Context | None = None
+        # What the network party may still use while keys change.
         self._previous: Context | None = None
+        self._previousControl: Context | None = None
         self._underNewKey = 0
         # SDES: what was said in the descriptions in force, and in our offer.
         self._theirs: sdes.Crypto | None = None
@@ -69,7 +73,8 @@ class SRTPAdapter(RTPAdapter):
         """
         The leg has ended: forget the keys, now and not when memory is needed.
         """
-        self._inbound = self._outbound = self._controlIn = self._controlOut = self._previous = None
+        self._inbound = self._outbound = self._controlIn = self._controlOut = None
+        self._previous = self._previousControl = None
         self._theirs = self._ours = None
         self._offered = ()
 
@@ -78,10 +83,10 @@ class SRTPAdapter(RTPAdapter):
         See L{IHandshakeListener}.
         """
         media, control = self.transport.contexts(False), self.transport.contexts(True)
+        if control is not None:
+            self._rekeyControl(*control)
         if media is not None:
             self._rekey(*media)
-        if control is not None:
-            self._controlIn, self._controlOut = control
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -101,7 +106,8 @@ class SRTPAdapter(RTPAdapter):
                 theirs, ours = sdes.select(section, self._profiles), None
             else:
                 theirs, ours = sdes.match(section, self._offered)
-        where = (section.address, section.port)
+        held = section.port == 0 or section.address in (None, "0.0.0.0", "::")
+        where = self._where if held else (section.address, section.port)
 
         def apply() -> None:
             self.feedback = proto.endswith("F")
@@ -116,8 +122,8 @@ class SRTPAdapter(RTPAdapter):
                 fresh = sdes.generate(theirs.tag, theirs.keys.profile)
             else:
                 fresh = sdes.Crypto(theirs.tag, self._ours.keys)
-            if moved or self._theirs is None or self._theirs.keys != theirs.keys or self._changes(fresh):
-                self._agree(theirs, fresh, moved)
+            if self._theirs is None or self._theirs.keys != theirs.keys or self._changes(fresh):
+                self._agree(theirs, fresh)
             self._theirs, self._ours, self._where = theirs, fresh, where
 
         return apply
@@ -150,7 +156,7 @@ class SRTPAdapter(RTPAdapter):
         if len(data) > 1 and 192 <= data[1] <= 223:
             if self._controlIn is None:
                 raise RemoteError("no keys")
-            self.controlReceived(self._controlIn.unprotectControl(data))
+            self.controlReceived(self._unprotectControl(data, self._controlIn))
         elif self._inbound is None:
             raise RemoteError("no keys")
         elif self._previous is None:
@@ -215,18 +221,18 @@ class SRTPAdapter(RTPAdapter):
     def _changes(self, ours: sdes.Crypto) -> bool:
         return self._ours is None or self._ours.keys != ours.keys
 
-    def _agree(self, theirs: sdes.Crypto, ours: sdes.Crypto, moved: bool) -> None:
-        sameIn = not moved and self._theirs is not None and self._theirs.keys == theirs.keys
-        sameOut = not moved and not self._changes(ours)
-        # A context that stays keeps its place: its indexes must not start
-        # again under the same key.
+    def _agree(self, theirs: sdes.Crypto, ours: sdes.Crypto) -> None:
+        sameIn = self._theirs is not None and self._theirs.keys == theirs.keys
+        sameOut = not self._changes(ours)
+        # A context that stays keeps its place: under the same key nothing is
+        # accepted twice, and no index used twice.
         inbound, outbound = contextPair(theirs.keys, ours.keys)
         if sameIn and self._inbound is not None:
             inbound = self._inbound
         if sameOut and self._outbound is not None:
             outbound = self._outbound
+        self._rekeyControl(inbound, outbound)
         self._rekey(inbound, outbound)
-        self._controlIn, self._controlOut = inbound, outbound
         self.notify(Secured(protocol="SDES", profile=theirs.keys.profile.value))
 
     def _rekey(self, inbound: Context, outbound: Context) -> None:
@@ -238,6 +244,21 @@ class SRTPAdapter(RTPAdapter):
                 self._previous, self._underNewKey = self._inbound, 0
         self._inbound, self._outbound = inbound, outbound
 
+    def _rekeyControl(self, inbound: Context, outbound: Context) -> None:
+        if inbound is not self._controlIn:
+            self._previousControl = self._controlIn
+        self._controlIn, self._controlOut = inbound, outbound
+
+    def _unprotectControl(self, data: bytes, inbound: Context) -> bytes:
+        if self._previousControl is None:
+            return inbound.unprotectControl(data)
+        try:
+            return inbound.unprotectControl(data)
+        except RemoteError as e:
+            if e.reason != _FORGED:
+                raise
+            return self._previousControl.unprotectControl(data)
+
     def _unprotectEither(self, data: bytes, inbound: Context, previous: Context) -> bytes:
         """
         While keys change, packets under either may arrive (RFC 4568 clause
@@ -245,11 +266,13 @@ class SRTPAdapter(RTPAdapter):
         """
         try:
             packet = inbound.unprotect(data)
-        except RemoteError:
+        except RemoteError as e:
+            if e.reason != _FORGED:
+                raise
             return previous.unprotect(data)
         self._underNewKey += 1
         if self._underNewKey >= _OVERLAP:
-            self._previous = None
+            self._previous = self._previousControl = None
             self.notify(OldKeysForgotten())
         return packet
 

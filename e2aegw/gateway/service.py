@@ -20,7 +20,7 @@ from e2aegw.gateway.config import Config, LimitsTable, PolicyTable, SideConfig, 
 from e2aegw.gateway.ports import PortPool
 from e2aegw.gateway.registry import loadFactory
 from e2aegw.gateway.session import Session
-from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver
+from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver, ISession
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.sansio.e2ae import Decision
@@ -204,7 +204,7 @@ class Gateway(Service):
         self, section: Section, near: Side, far: Side, decision: Decision
     ) -> tuple[Any, str, Any, str]:
         """
-        See L{e2aegw.gateway.session.Workshop}.
+        See L{e2aegw.gateway.workshop.Workshop}.
         """
         for route in self._routes:
             # Both parties may be on one side; then any two of a medium do.
@@ -225,7 +225,7 @@ class Gateway(Service):
         self, kind: str, side: Side, version: int | None, terms: Terms, *, strict: bool = False
     ) -> Any:
         """
-        See L{e2aegw.gateway.session.Workshop}.
+        See L{e2aegw.gateway.workshop.Workshop}.
         """
         pools = self._pools[side]
         pool = next(iter(pools.values())) if version is None else pools.get(version)
@@ -236,9 +236,15 @@ class Gateway(Service):
         endpoint = self._anonymousEndpoint if terms.anonymous else self._commonEndpoint
         return KINDS[kind](Materials(self._reactor, pool, endpoint, self._policy.consent))
 
+    def has(self, side: Side, version: int) -> bool:
+        """
+        See L{e2aegw.gateway.workshop.Workshop}.
+        """
+        return version in self._pools[side]
+
     def address(self, side: Side, version: int | None) -> str:
         """
-        See L{e2aegw.gateway.session.Workshop}.
+        See L{e2aegw.gateway.workshop.Workshop}.
         """
         pools = self._pools[side]
         pool = pools.get(version or 0) or next(iter(pools.values()))
@@ -246,24 +252,24 @@ class Gateway(Service):
 
     def seconds(self) -> float:
         """
-        See L{e2aegw.gateway.session.Workshop}.
+        See L{e2aegw.gateway.workshop.Workshop}.
         """
         return time.time()
 
-    def sessionHappened(self, session: Session, event: Event) -> None:
+    def sessionHappened(self, session: ISession, event: Event) -> None:
         """
-        See L{e2aegw.gateway.session.Workshop}.
+        See L{e2aegw.gateway.workshop.Workshop}.
         """
         self._report(session, event)
         for observer in self._observers:
             with self._log.failureHandler("telling an observer"):
                 observer.happened(session, event)
 
-    def sessionClosed(self, session: Session) -> None:
+    def sessionClosed(self, session: ISession) -> None:
         """
-        See L{e2aegw.gateway.session.Workshop}.
+        See L{e2aegw.gateway.workshop.Workshop}.
         """
-        if self.sessions.pop(session, None) is not None:
+        if self.sessions.pop(session, None) is not None:  # type: ignore[call-overload]
             self.ended += 1
 
     # The rest
@@ -275,7 +281,7 @@ class Gateway(Service):
         """
         return sum(pool.lent for pools in self._pools.values() for pool in pools.values())
 
-    def _report(self, session: Session, event: Event) -> None:
+    def _report(self, session: ISession, event: Event) -> None:
         if isinstance(event, HandshakeFailed):
             self._log.warn(
                 "{label}: {side} line {line}: {protocol} failed: {reason};"

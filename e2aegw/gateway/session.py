@@ -8,17 +8,19 @@ party gets.
 """
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from e2aegw.errors import GatewayError, NegotiationError, ResourceError, UsageError
+from e2aegw.errors import GatewayError, NegotiationError, UsageError
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import reportMedia
-from e2aegw.interfaces import Apply, IDatapath, ISession
+from e2aegw.gateway.stream import Party, Proposal, Stream
+from e2aegw.gateway.workshop import Workshop
+from e2aegw.interfaces import ISession
 from e2aegw.sansio import compose
 from e2aegw.sansio.e2ae import Decision, Protection, decide, inferSides, protection, requested
 from e2aegw.sansio.events import Event, LineRefused
@@ -26,102 +28,14 @@ from e2aegw.sansio.report import PartyReport, SessionReport
 from e2aegw.sansio.sdp import Description, Line, Section, Side, family
 from e2aegw.sansio.terms import ICE, Kind, Terms
 from e2aegw.transport.bundle import Bundle, BundleStream
+from e2aegw.transport.dtls import DTLSKeyTransport
 
 _DEFAULT = Terms()
+#: The medium of what is protected from end to end.
+_SEALED = "sealed"
 #: What an offer's terms mean for its answer: who hides multiplexing from the
 #: far party does it for the near one.
 _MUX = {"accept": "accept", "demux": "accept", "reject": "reject"}
-
-
-class Workshop(Protocol):
-    """
-    What a session needs of its gateway: parts for legs.
-    """
-
-    datapath: IDatapath | None
-    appliedInAnswers: bool
-
-    def choose(
-        self, section: Section, near: Side, far: Side, decision: Decision
-    ) -> tuple[Any, str, Any, str]:
-        """
-        The factory and the kind of transport for the near leg, and for the
-        far leg.
-
-        @raise NegotiationError: no route has both.
-        """
-
-    def transport(
-        self, kind: str, side: Side, version: int | None, terms: Terms, *, strict: bool = False
-    ) -> Any:
-        """
-        Build a transport.
-
-        @param version: the version of IP, or L{None} for the side's first.
-        @param strict: no other version will do.
-
-        @raise NegotiationError: the side has no address of that version.
-        @raise ResourceError: there are no ports.
-        """
-
-    def address(self, side: Side, version: int | None) -> str:
-        """
-        Our address on a side, as descriptions say it.
-        """
-
-    def seconds(self) -> float:
-        """
-        The time of day, in seconds since 1970.
-        """
-
-    def sessionHappened(self, session: "Session", event: Event) -> None:
-        """
-        Something happened in a session.
-        """
-
-    def sessionClosed(self, session: "Session") -> None:
-        """
-        A session ended.
-        """
-
-
-@dataclass(slots=True)
-class Party:
-    """
-    One end of the call.
-
-    @ivar description: the last one from this party.
-    @ivar sent: what it was sent last, to see what changed.
-    @ivar bundle: the shared transport of its bundled sections.
-    """
-
-    side: Side
-    description: Description | None = None
-    sent: list[Section] = field(default_factory=list)
-    version: int | None = None
-    bundle: Bundle | None = None
-
-
-@dataclass(slots=True)
-class Stream:
-    """
-    One medium of the call.
-
-    @ivar places: the index of its section in the description of either party.
-    @ivar offered: its section of the last offer.
-    @ivar pipeline: L{None} while it is rejected.
-    @ivar requested: whether the offerer asked for protection up to the edge.
-    @ivar applied: whether to tell the far party of protection up to the edge.
-    @ivar mux: what to say to an offerer that wants RTP and RTCP on one port:
-        C{"accept"}, C{"reject"}, or nothing: what the far party says.
-    """
-
-    places: list[int]
-    offered: Section
-    pipeline: Pipeline | None = None
-    requested: bool = False
-    applied: bool = False
-    mux: Set[str] = frozenset()
 
 
 @implementer(ISession)
@@ -179,7 +93,7 @@ class Session:
         for which in (0, 1):
             side = self.parties[which].side if self.parties is not None else Side.ACCESS
             medias = [
-                reportMedia(stream.places[which] + 1, stream.offered, stream.pipeline.legs[which])
+                reportMedia(stream.places[which] + 1, stream.now.section, stream.pipeline.legs[which])
                 for stream in self.streams
                 if stream.pipeline is not None
             ]
@@ -251,12 +165,9 @@ class Session:
             return succeed(last[1])
         try:
             result = work()
+            self._checkOpen()
         except GatewayError as e:
             return fail(e)
-        if self.closed:
-            # By an observer, in the middle of it.
-            self._dropAll()
-            return fail(UsageError("the session was closed"))
         if terms.kind is Kind.OFFER:
             self._last.clear()
         self._last[terms.kind] = (key, result)
@@ -267,41 +178,41 @@ class Session:
 
     def _offer(self, sdp: str, side: Side | None, terms: Terms, who: int) -> str:
         description = Description.parse(sdp)
+        fresh = self.parties is None
         near, far = self._parties(description, side, terms, who)
         if terms.e2ae is not None:
             self._agreed = terms.e2ae
-        # Phase one may refuse, and then nothing has changed.
-        built: list[Stream] = []
-        applies: list[tuple[Stream, Section, Apply | None]] = []
-        groups = description.bundles()
-        bundled = set(groups[0]) if groups else set()
+        # An earlier offer that nobody answered is void (RFC 3261 clause 14.1:
+        # a new offer that fails leaves everything as it was).
+        self._withdraw()
+        bundled = _bundled(description)
+        self._adopt(near, description, who, bundled)
+        if near.bundle is not None:
+            near.bundle.begin()
         try:
-            for index, section in enumerate(description.sections):
+            # RFC 9143 clause 7.1: the first of a bundle speaks for all, so it
+            # comes before them.
+            for index in _inOrder(description, bundled):
+                section = description.sections[index]
                 stream = self._find(who, index)
                 if stream is None:
-                    places = [index, len(self.streams)] if who == 0 else [len(self.streams), index]
-                    stream = Stream(places, section)
+                    stream = Stream([index, index])
                     self.streams.append(stream)
-                    built.append(stream)
-                applies.append(
-                    (stream, section, self._prepare(stream, section, near, far, terms, who, bundled))
-                )
-        except ResourceError:
-            for stream in built:
-                self._drop(stream)
-                self.streams.remove(stream)
+                stream.propose(self._prepare(stream, section, near, far, terms, who, bundled))
+                self._checkOpen()
+        except BaseException:
+            self._withdraw()
+            if fresh:
+                self.parties = None
             raise
-        for stream, section, apply in applies:
-            stream.offered = section
-            if apply is None:
-                self._drop(stream)
-            else:
-                apply()
+        self._place(who)
         for stream in self.streams:
             if stream.places[who] >= len(description.sections):
-                self._drop(stream)
+                stream.propose(Proposal(stream.now.section))
         self._offerer = who
-        near.description = description
+        near.offer = description
+        if not self.answered:
+            self._commit()
         return self._describe(description, who, terms)
 
     def _answer(self, sdp: str, terms: Terms) -> str:
@@ -309,24 +220,62 @@ class Session:
             raise UsageError("an answer without an offer")
         description = Description.parse(sdp)
         who = 1 - self._offerer
-        for stream in self.streams:
-            pipeline = stream.pipeline
-            if pipeline is None:
+        self._commit()
+        party = self.parties[who]
+        if party.bundle is not None:
+            party.bundle.begin()
+        for index in _inOrder(description, _bundled(description)):
+            stream = self._find(who, index)
+            if stream is None or stream.pipeline is None:
                 continue
-            place = stream.places[who]
-            if place >= len(description.sections) or description.sections[place].rejected:
+            section, leg = description.sections[index], stream.pipeline.legs[who]
+            if section.rejected or section.media != stream.now.section.media:
                 self._refuse(stream, "rejected by the answer")
                 continue
-            section, leg = description.sections[place], pipeline.legs[who]
             try:
-                applies = [part.configure(section, terms) for part in (leg.transport, leg.adapter)]
+                applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
             except NegotiationError as e:
                 self._refuse(stream, str(e))
                 continue
-            for apply in applies:
+            for apply in reversed(applies):
                 apply()
-        self.parties[who].description = description
+        for stream in self.streams:
+            if stream.pipeline is not None and stream.places[who] >= len(description.sections):
+                self._refuse(stream, "missing in the answer")
+        party.description = description
         return self._describe(description, who, terms)
+
+    def _commit(self) -> None:
+        """
+        The last offer is in force.
+        """
+        assert self.parties is not None
+        offerer = self.parties[self._offerer]
+        for stream in self.streams:
+            stream.commit(self._offerer)
+            self._checkOpen()
+        if offerer.offer is not None:
+            offerer.description = offerer.offer
+
+    def _withdraw(self) -> None:
+        """
+        The last offer will not be in force any more.
+        """
+        for stream in self.streams:
+            stream.withdraw()
+        self.streams = [stream for stream in self.streams if stream.agreed is not None]
+
+    def _place(self, who: int) -> None:
+        """
+        Give sections that are new a place in the other party's description,
+        behind those that it has.
+        """
+        old = sum(1 for stream in self.streams if stream.agreed is not None)
+        new = [stream for stream in self.streams if stream.agreed is None]
+        for offset, stream in enumerate(sorted(new, key=lambda stream: stream.places[who])):
+            stream.places[1 - who] = old + offset
+            if stream.now.pipeline is not None:
+                stream.now.pipeline.legs[1 - who].line = old + offset
 
     def _parties(
         self, description: Description, side: Side | None, terms: Terms, who: int
@@ -354,58 +303,110 @@ class Session:
         far: Party,
         terms: Terms,
         who: int,
-        bundled: set[str],
-    ) -> Apply | None:
+        bundled: Sequence[str],
+    ) -> Proposal:
         """
         See whether a section of an offer can be agreed to, building what it
         needs.
 
-        @return: what applies it, or L{None} if it is rejected.
-
         @raise ResourceError: there are no ports.
         """
         if section.rejected:
-            return None
+            return Proposal(section)
+        pipeline = None
         try:
-            # A line that is added later is one of the same UE, whoever adds it.
-            known = terms if terms.e2ae == self._agreed else replace(terms, e2ae=self._agreed)
-            decision = decide(section, near.side, far.side, known)
+            decision = self._decide(stream, section, near, far, terms, who)
             pipeline = stream.pipeline
-            if pipeline is not None and not self._serves(pipeline, stream, section, decision, terms, who):
-                self._drop(stream)
-                pipeline = None
-            if pipeline is None:
+            if pipeline is None or not self._serves(pipeline, stream, section, decision, terms, who, bundled):
+                if pipeline is not None:
+                    there = pipeline.legs[1 - who]
+                    decision = _asProtected(decision, there)
+                    terms = replace(terms, addressFamily=terms.addressFamily or _versionOf(there))
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
-            stream.requested = near.side is Side.ACCESS and requested(section)
-            stream.applied = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
-            stream.mux = {_MUX[word] for word in terms.rtcpMux & _MUX.keys()}
             leg = pipeline.legs[who]
-            applies = [part.configure(section, terms) for part in (leg.transport, leg.adapter)]
+            applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
         except NegotiationError as e:
+            if pipeline is not None and pipeline is not stream.pipeline:
+                pipeline.close()
             self._happened(LineRefused(side=near.side.value, line=stream.places[who], reason=str(e)))
-            return None
+            return Proposal(section)
+        wanted = near.side is Side.ACCESS and requested(section)
+        told = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
+        for party, leg, said in ((who, pipeline.legs[who], wanted), (1 - who, pipeline.legs[1 - who], told)):
+            # A browser cannot do without (RFC 8827 clause 6.5).
+            if said or (leg.side is Side.ACCESS and leg.protection is Protection.DTLS):
+                stream.protected.add(party)
+        return Proposal(
+            section,
+            pipeline,
+            applies=tuple(reversed(applies)),
+            farProto=decision.proto,
+            requested=wanted,
+            applied=told,
+            mux={_MUX[word] for word in terms.rtcpMux & _MUX.keys()},
+        )
 
-        def apply() -> None:
-            for each in applies:
-                each()
+    def _decide(
+        self, stream: Stream, section: Section, near: Party, far: Party, terms: Terms, who: int
+    ) -> Decision:
+        """
+        What to do with a section of an offer.
 
-        return apply
+        @raise NegotiationError: nothing can be done with it.
+        """
+        # A line that is added later is one of the same UE, whoever adds it.
+        known = terms if terms.e2ae == self._agreed else replace(terms, e2ae=self._agreed)
+        decision = decide(section, near.side, far.side, known)
+        pipeline = stream.pipeline
+        if pipeline is None or stream.agreed is None or section.media != stream.agreed.section.media:
+            return decision
+        leg, there = pipeline.legs[who], pipeline.legs[1 - who]
+        sealed = pipeline.medium == _SEALED
+        asItWas = Decision(sealed, there.proto, 1 - who in stream.protected)
+        opened = sealed and near.side is Side.ACCESS and requested(section)
+        wish = terms.transportProtocol or terms.e2ae
+        if not wish and not opened and protection(section) is leg.protection:
+            # Without a wish for the far party, both keep what they have.
+            return asItWas
+        if _protectionOf(decision.proto) is Protection.NONE and 1 - who in stream.protected:
+            # Nobody takes protection away from a UE that asked for it.
+            return asItWas
+        return decision
 
     def _serves(
-        self, pipeline: Pipeline, stream: Stream, section: Section, decision: Decision, terms: Terms, who: int
+        self,
+        pipeline: Pipeline,
+        stream: Stream,
+        section: Section,
+        decision: Decision,
+        terms: Terms,
+        who: int,
+        bundled: Sequence[str],
     ) -> bool:
         """
         Whether a pipeline can go on under a new offer.
         """
-        if section.media != stream.offered.media:
-            return False
-        if decision.endToEnd != (pipeline.medium == "sealed"):
-            return False
         near, far = pipeline.legs[who], pipeline.legs[1 - who]
-        same = protection(section) is near.protection
-        # Without a wish for the far party, it keeps what it has.
-        wish = terms.transportProtocol or terms.e2ae
-        return same and (not wish or _protectionOf(decision.proto) is far.protection)
+        assert stream.agreed is not None
+        if section.media != stream.agreed.section.media or decision.endToEnd != (pipeline.medium == _SEALED):
+            return False
+        if near.protection is None:
+            return (section.proto, decision.proto) == (near.proto, far.proto)
+        same = decision.proto == far.proto or _protectionOf(decision.proto) is far.protection
+        if protection(section) is not near.protection or not same:
+            return False
+        # Ports are of one version of IP.  With ICE the address says little.
+        version = None if section.has("ice-ufrag") else _version(section)
+        if version not in (None, _versionOf(near)) and self._workshop.has(near.side, version or 0):
+            return False
+        if terms.addressFamily not in (None, _versionOf(far)):
+            return False
+        # Who leaves a bundle needs ports of its own.
+        return not (
+            isinstance(near.transport, BundleStream)
+            and len(near.transport.bundle.streams) > 1
+            and section.get("mid") not in bundled
+        )
 
     def _build(
         self,
@@ -416,47 +417,73 @@ class Session:
         decision: Decision,
         terms: Terms,
         who: int,
-        bundled: set[str],
+        bundled: Sequence[str],
     ) -> Pipeline:
         nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
             section, near.side, far.side, decision
         )
         nearAdapter = nearFactory.buildAdapter(section.proto)
         farAdapter = farFactory.buildAdapter(decision.proto)
-        version = None if section.address is None else (6 if family(section.address) == "IP6" else 4)
+        version = _version(section)
         mid = section.get("mid")
-        nearTransport = None
+        nearTransport = farTransport = None
         try:
             if mid is not None and mid in bundled:
                 nearTransport = self._share(near, mid, nearKind, version, terms)
             else:
-                nearTransport = self._workshop.transport(nearKind, near.side, version, terms)
+                nearTransport = _sharable(self._workshop.transport(nearKind, near.side, version, terms))
             # Nobody has to translate between versions of IP who need not.
             asked = terms.addressFamily
-            farTransport = self._workshop.transport(
-                farKind, far.side, asked or version, terms, strict=asked is not None
+            farTransport = _sharable(
+                self._workshop.transport(farKind, far.side, asked or version, terms, strict=asked is not None)
             )
-        except GatewayError:
+            nearLine, farLine = stream.places[who], stream.places[1 - who]
+            farProtection = _protectionOf(decision.proto)
+            legs = [
+                Leg(nearAdapter, nearTransport, section.proto, protection(section), nearLine, near.side),
+                Leg(farAdapter, farTransport, decision.proto, farProtection, farLine, far.side),
+            ]
+            if who:
+                legs.reverse()
+            return Pipeline((legs[0], legs[1]), self._happened, self._workshop.datapath)
+        except BaseException:
             for adapter in (nearAdapter, farAdapter):
                 adapter.connectionLost(ENDED)
-            if nearTransport is not None:
-                nearTransport.loseConnection()
+            for transport in (nearTransport, farTransport):
+                if transport is not None:
+                    transport.loseConnection()
             raise
-        nearLine, farLine = stream.places[who], stream.places[1 - who]
-        farProtection = _protectionOf(decision.proto)
-        legs = [
-            Leg(nearAdapter, nearTransport, section.proto, protection(section), nearLine, near.side),
-            Leg(farAdapter, farTransport, decision.proto, farProtection, farLine, far.side),
-        ]
-        if who:
-            legs.reverse()
-        stream.pipeline = Pipeline((legs[0], legs[1]), self._happened, self._workshop.datapath)
-        return stream.pipeline
 
     def _share(self, near: Party, mid: str, kind: str, version: int | None, terms: Terms) -> BundleStream:
-        if near.bundle is None or not near.bundle.streams:
-            near.bundle = Bundle(self._workshop.transport(kind, near.side, version, terms))
-        return near.bundle.add(mid)
+        """
+        A share of the party's bundle.
+
+        @raise NegotiationError: this section cannot be in it.
+        """
+        bundle = near.bundle
+        if bundle is None or not bundle.streams:
+            transport = self._workshop.transport(kind, near.side, version, terms)
+            bundle = near.bundle = Bundle(transport, kind)
+        elif bundle.kind != kind:
+            raise NegotiationError("the sections of the bundle are not protected alike")
+        return bundle.add(mid)
+
+    def _adopt(self, near: Party, description: Description, who: int, bundled: Sequence[str]) -> None:
+        """
+        What has a transport of its own may have company from now on: a browser
+        that was called bundles when it offers.
+        """
+        for index in _inOrder(description, bundled):
+            stream, mid = self._find(who, index), description.sections[index].get("mid")
+            if stream is None or stream.pipeline is None or mid is None or mid not in bundled:
+                continue
+            transport = stream.pipeline.legs[who].transport
+            if not isinstance(transport, BundleStream):
+                continue
+            if near.bundle is None or not near.bundle.streams:
+                near.bundle = transport.bundle
+            if transport.bundle is near.bundle:
+                transport.mid = mid
 
     def _describe(self, description: Description, who: int, terms: Terms) -> str:
         """
@@ -466,11 +493,12 @@ class Session:
         far = self.parties[1 - who]
         sections: dict[int, Section] = {}
         lite = fromWebRTC = False
+        bundle: list[str] = []
         for stream in self.streams:
             place = stream.places[1 - who]
             mid = self._mid(stream, 1 - who)
-            if stream.pipeline is not None:
-                near, leg = stream.pipeline.legs[who], stream.pipeline.legs[1 - who]
+            if stream.now.pipeline is not None:
+                near, leg = stream.now.pipeline.legs[who], stream.now.pipeline.legs[1 - who]
                 section = description.sections[stream.places[who]]
                 try:
                     own = self._own(stream, near, leg, section, terms)
@@ -478,17 +506,23 @@ class Session:
                     self._refuse(stream, str(e))
                 else:
                     browser = near.protection is Protection.DTLS and leg.protection is not Protection.DTLS
-                    sections[place] = self._section(section, leg, own, browser, terms, mid)
+                    proto = stream.now.farProto if terms.kind is Kind.OFFER else leg.proto
+                    sections[place] = self._section(section, proto, leg, own, browser, terms, mid)
                     lite = lite or leg.transport.lite
                     fromWebRTC = fromWebRTC or browser
+                    if mid is not None and far.bundle is not None and leg.transport in far.bundle.streams:
+                        bundle.append(mid)
                     continue
             sections[place] = self._rejection(stream, mid)
+        if terms.kind is Kind.ANSWER and far.description is not None:
+            # Not more sections than were offered (RFC 3264 clause 6); nor does
+            # a bundle have others.
+            count = len(far.description.sections)
+            sections = {place: section for place, section in sections.items() if place < count}
+            bundle = [each for each in _bundled(far.description) if each in bundle]
         if sorted(sections) != list(range(len(sections))):
             raise UsageError("the descriptions do not have the same sections")
         ordered = [sections[place] for place in range(len(sections))]
-        bundle: list[str] = []
-        if terms.kind is Kind.ANSWER and far.bundle is not None:
-            bundle = [stream.mid for stream in far.bundle.streams]
         address = next((each.address for each in ordered if each.address is not None), None)
         if address is None:
             address = terms.mediaAddress or self._workshop.address(far.side, terms.addressFamily)
@@ -514,31 +548,39 @@ class Session:
             browser = leg.protection is Protection.DTLS and "webrtc" in (self._agreed or ())
             # RFC 5761 clause 5.1.1: multiplexing is passed on unless somebody
             # says otherwise; ICE ends where protection does.
-            if browser or (not mux & {"demux", "offer", "require"} and section.has("rtcp-mux")):
+            said = mux & {"demux", "offer", "require"}
+            if browser or (not said and (section.has("rtcp-mux") or leg.transport.muxed)):
                 mux = mux | {"offer"}
             if ice is ICE.DEFAULT:
                 same = near.protection is leg.protection and section.has("ice-ufrag")
                 ice = ICE.FORCE if same or browser else ICE.REMOVE
         else:
-            mux = mux | stream.mux
+            mux = mux | stream.now.mux
             if near.transport.muxed:
                 mux = mux | {"accept"}
         if mux != terms.rtcpMux or ice is not terms.ice:
             terms = replace(terms, rtcpMux=mux, ice=ice)
         lines = [*leg.adapter.describe(terms), *leg.transport.describe(terms)]
-        said = (
-            stream.applied
+        applied = (
+            stream.now.applied
             if terms.kind is Kind.OFFER
-            else stream.requested and self._workshop.appliedInAnswers
+            else stream.now.requested and self._workshop.appliedInAnswers
         )
-        if said and leg.adapter.medium != "sealed":
+        if applied and leg.adapter.medium != _SEALED:
             lines.insert(0, Line("3ge2ae", "applied"))
         return lines
 
     def _section(
-        self, section: Section, leg: Leg, own: Sequence[Line], browser: bool, terms: Terms, mid: str | None
+        self,
+        section: Section,
+        proto: str,
+        leg: Leg,
+        own: Sequence[Line],
+        browser: bool,
+        terms: Terms,
+        mid: str | None,
     ) -> Section:
-        feedback = leg.proto.upper().endswith("F")
+        feedback = proto.upper().endswith("F")
         lines = [
             line
             for line in section.lines
@@ -551,14 +593,14 @@ class Session:
             lines = compose.held(lines)
             if "zero-address" not in terms.replace:
                 host = str(section.address)
-        return compose.section(section, leg.proto, (terms.mediaAddress or host, port), lines, own, mid)
+        return compose.section(section, proto, (terms.mediaAddress or host, port), lines, own, mid)
 
     def _rejection(self, stream: Stream, mid: str | None) -> Section:
         """
         The section of a stream that is not agreed to, in the form of the
         offer that it answers.
         """
-        return compose.rejected(stream.offered, mid=mid)
+        return compose.rejected(stream.now.section, mid=mid)
 
     def _mid(self, stream: Stream, who: int) -> str | None:
         """
@@ -587,17 +629,21 @@ class Session:
     # Ends
 
     def _refuse(self, stream: Stream, reason: str) -> None:
-        self._drop(stream)
+        stream.refuse()
         self._happened(LineRefused(line=stream.places[0], reason=reason))
+        self._checkOpen()
+
+    def _checkOpen(self) -> None:
+        """
+        An observer may have closed the session, in the middle of something.
+        """
+        if self.closed:
+            self._dropAll()
+            raise UsageError("the session was closed")
 
     def _dropAll(self) -> None:
         for stream in self.streams:
-            self._drop(stream)
-
-    def _drop(self, stream: Stream) -> None:
-        if stream.pipeline is not None:
-            stream.pipeline.close()
-            stream.pipeline = None
+            stream.drop()
 
     def _happened(self, event: Event) -> None:
         self._workshop.sessionHappened(self, event)
@@ -605,3 +651,53 @@ class Session:
 
 def _protectionOf(proto: str) -> Protection | None:
     return protection(Section("audio", 1, proto, ()))
+
+
+def _asProtected(decision: Decision, leg: Leg) -> Decision:
+    """
+    A decision for a new leg, in the place of one whose proto may say less than
+    is true: some write RTP/AVP, add keys, and mean it.
+    """
+    if decision.proto != leg.proto or leg.protection in (None, _protectionOf(leg.proto)):
+        return decision
+    return replace(decision, proto="RTP/SAVP" if leg.protection is Protection.SDES else "UDP/TLS/RTP/SAVP")
+
+
+def _version(section: Section) -> int | None:
+    """
+    The version of IP that a section speaks of, if it does.
+    """
+    if section.address in (None, "0.0.0.0", "::"):
+        return None
+    return 6 if family(str(section.address)) == "IP6" else 4
+
+
+def _versionOf(leg: Leg) -> int:
+    return 6 if family(leg.transport.localAddress[0]) == "IP6" else 4
+
+
+def _sharable(transport: Any) -> Any:
+    """
+    A browser's transport, as a bundle of one that others can join later.
+    """
+    return Bundle(transport, "dtls-srtp").add("") if isinstance(transport, DTLSKeyTransport) else transport
+
+
+def _bundled(description: Description) -> list[str]:
+    """
+    The names of the sections that are to share a transport.
+    """
+    groups = description.bundles()
+    return groups[0] if groups else []
+
+
+def _inOrder(description: Description, bundled: Sequence[str]) -> list[int]:
+    """
+    The indexes of sections, those of a bundle first and in its order.
+    """
+
+    def rank(index: int) -> int:
+        mid = description.sections[index].get("mid")
+        return bundled.index(mid) if mid in bundled else len(bundled)
+
+    return sorted(range(len(description.sections)), key=rank)

@@ -33,16 +33,22 @@ class Bundle:
     source, if it was told or seen before; by the MID header extension; by the
     payload type.
 
-    @ivar streams: the sections' shares, in the order of their lines.
+    @ivar streams: the sections' shares.
+    @ivar speaker: the one whose section tells of the transport.
     """
 
     authenticates = True
 
-    def __init__(self, transport: UDPTransport) -> None:
+    def __init__(self, transport: UDPTransport, kind: str) -> None:
+        """
+        @param kind: what kind of transport it is.
+        """
         self.transport = transport
+        self.kind = kind
         self.streams: list[BundleStream] = []
         self._sources: dict[bytes, BundleStream] = {}
         self._attached = False
+        self.speaker: BundleStream | None = None
         transport.notify = self._happened
 
     def add(self, mid: str) -> "BundleStream":
@@ -63,17 +69,29 @@ class Bundle:
         """
         if stream in self.streams:
             self.streams.remove(stream)
+            if self.speaker is stream:
+                self.speaker = None
             self._sources = {ssrc: each for ssrc, each in self._sources.items() if each is not stream}
             if not self.streams:
                 self.transport.loseConnection()
 
-    def attach(self) -> None:
+    def begin(self) -> None:
         """
-        Begin to listen to the transport.
+        There is a new description: the first section that can be agreed to
+        speaks for the transport (RFC 9143 clause 7.1).
+        """
+        self.speaker = None
+
+    def attach(self, stream: "BundleStream") -> None:
+        """
+        A section is ready for what arrives.
         """
         if not self._attached:
             self._attached = True
             self.transport.attach(self)  # type: ignore[arg-type]
+        elif self._keyed and IHandshakeListener.providedBy(stream.protocol):
+            # It comes to an association that there is already.
+            stream.protocol.handshakeCompleted()
 
     def learn(self, stream: "BundleStream", section: Section) -> None:
         """
@@ -112,6 +130,10 @@ class Bundle:
         if len(self._sources) < MAX_SOURCES:
             self._sources[source] = stream
 
+    @property
+    def _keyed(self) -> bool:
+        return isinstance(self.transport, DTLSKeyTransport) and self.transport.contexts(False) is not None
+
     def handshakeCompleted(self) -> None:
         """
         See L{IHandshakeListener}.
@@ -121,6 +143,8 @@ class Bundle:
                 stream.protocol.handshakeCompleted()
 
     def _find(self, data: bytes) -> "BundleStream":
+        if len(self.streams) == 1:
+            return self.streams[0]
         payloadType = str(data[1] & 0x7F)
         for stream in self.streams:
             if stream.midExtension and midOf(data, stream.midExtension) == stream.mid:
@@ -191,20 +215,13 @@ class BundleStream:
         """
         return self.bundle.transport.lite
 
-    @property
-    def tagged(self) -> bool:
-        """
-        Whether this section speaks for the transport (RFC 9143 clause 7.1).
-        """
-        return self.bundle.streams[0] is self
-
     def attach(self, protocol: IProtocol) -> None:
         """
         See L{IMediaTransport}.
         """
         self.protocol = protocol
         protocol.makeConnection(self)  # type: ignore[arg-type]
-        self.bundle.attach()
+        self.bundle.attach(self)
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -212,7 +229,10 @@ class BundleStream:
 
         @raise NegotiationError: the transport cannot agree to the section.
         """
-        applyTransport = self.bundle.transport.configure(section, terms) if self.tagged else None
+        applyTransport = None
+        if self.bundle.speaker in (None, self):
+            applyTransport = self.bundle.transport.configure(section, terms)
+            self.bundle.speaker = self
 
         def apply() -> None:
             self.formats = frozenset(section.formats)

@@ -8,7 +8,8 @@ Here it is decided whom to believe.  A datagram counts as the remote party's
   - otherwise: if it comes from the address that was settled on.  That is the
     first one that was heard from and found to be authentic; or, where the
     medium has no authentication, found to be well-formed, provided that it
-    either is the signalled address or came soon after signalling.
+    either is the signalled address or came soon after signalling.  Whoever was
+    quicker than the signalled address loses to it.
 """
 
 from collections.abc import Callable, MutableMapping
@@ -167,7 +168,7 @@ class Component:
         if self.isValid is not None:
             self.deliver(data)
         else:
-            if self.source is not None:
+            if self.source is not None and source != self.signalled:
                 raise RemoteError("unknown source")
             if source != self.signalled and not self.authenticated and self._seconds() > self._latchUntil:
                 raise RemoteError("unknown source")

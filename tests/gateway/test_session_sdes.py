@@ -147,19 +147,38 @@ class OriginatingTests(CallTestCase):
 
     def test_R_26_countsAnew(self) -> None:
         """
-        At the new address packets are counted anew, under the old key of the
-        UE, too: its first sequence number need not follow.
+        At the new address packets are counted anew if the UE begins a new
+        source there, though it keeps its key, which it must not.
         """
         self.call()
         for _ in range(3):
             self.assertMedia()
         moved = Terminal(self.network, "198.51.100.77", suites=self.suites, lines=REQUESTED)
         self.addCleanup(moved.close)
-        # The UE that starts again somewhere else, with the key that it had.
-        moved._keys, moved.ssrc, moved._sequence = self.ue._keys, self.ue.ssrc, self.ue._sequence - 5 & 0x7FFF
+        moved._keys, moved._sequence = self.ue._keys, self.ue._sequence - 5 & 0x7FFF
         self.ue = moved
         self.call()
         self.assertMedia()
+
+    def test_R_99_replayAfterMove(self) -> None:
+        """
+        What passed at the old address does not pass again at the new one.
+        """
+        self.call()
+        seen = self.record()
+        self.ue.sendMedia()
+        self.ue.sendReport()
+        self.network.flush()
+        replayed = [data for data in seen if data[0] == 0x80][:2]
+        moved = Terminal(self.network, "198.51.100.77", suites=self.suites, lines=REQUESTED)
+        self.addCleanup(moved.close)
+        moved._keys = self.ue._keys
+        self.ue = moved
+        self.call()
+        for data, control in zip(replayed, (False, True), strict=True):
+            moved.sendRaw(data, control=control)
+        self.network.flush()
+        self.assertEqual((len(self.phone.received), len(self.phone.receivedControl)), (1, 1))
 
     def test_R_27_profiles(self) -> None:
         """
@@ -337,7 +356,9 @@ class OriginatingTests(CallTestCase):
         self.assertMedia()
         # And without it again.
         gone = self.ue.offer() + "m=video 0 RTP/SAVP 0\r\n"
-        self.assertIn("m=video 0 ", self.result(self.session.offer(gone, Side.ACCESS)))
+        offer = self.result(self.session.offer(gone, Side.ACCESS))
+        self.assertIn("m=video 0 ", offer)
+        self.ue.accept(self.result(self.session.answer(self.phone.answer(offer) + "m=video 0 RTP/AVP 0\r\n")))
         self.assertEqual(self.gateway.portsLent, 2)
         self.assertMedia()
 

@@ -1,0 +1,68 @@
+"""
+Where sessions get their parts.
+"""
+
+from typing import Any, Protocol
+
+from e2aegw.interfaces import IDatapath, ISession
+from e2aegw.sansio.e2ae import Decision
+from e2aegw.sansio.events import Event
+from e2aegw.sansio.sdp import Section, Side
+from e2aegw.sansio.terms import Terms
+
+
+class Workshop(Protocol):
+    """
+    What a session needs of its gateway: parts for legs.
+    """
+
+    datapath: IDatapath | None
+    appliedInAnswers: bool
+
+    def choose(
+        self, section: Section, near: Side, far: Side, decision: Decision
+    ) -> tuple[Any, str, Any, str]:
+        """
+        The factory and the kind of transport for the near leg, and for the
+        far leg.
+
+        @raise NegotiationError: no route has both.
+        """
+
+    def transport(
+        self, kind: str, side: Side, version: int | None, terms: Terms, *, strict: bool = False
+    ) -> Any:
+        """
+        Build a transport.
+
+        @param version: the version of IP, or L{None} for the side's first.
+        @param strict: no other version will do.
+
+        @raise NegotiationError: the side has no address of that version.
+        @raise ResourceError: there are no ports.
+        """
+
+    def has(self, side: Side, version: int) -> bool:
+        """
+        Whether a side has an address of a version of IP.
+        """
+
+    def address(self, side: Side, version: int | None) -> str:
+        """
+        Our address on a side, as descriptions say it.
+        """
+
+    def seconds(self) -> float:
+        """
+        The time of day, in seconds since 1970.
+        """
+
+    def sessionHappened(self, session: ISession, event: Event) -> None:
+        """
+        Something happened in a session.
+        """
+
+    def sessionClosed(self, session: ISession) -> None:
+        """
+        A session ended.
+        """
