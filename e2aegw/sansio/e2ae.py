@@ -104,6 +104,12 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
     asked = (terms.transportProtocol or "").upper()
     if asked not in RTP_PROTOS:
         asked = ""
+    # A profile names one way to agree on keys; a controller that does not want
+    # that way wants the other.
+    if asked in DTLS_PROTOS and terms.dtls == "off":
+        asked = asked.removeprefix("UDP/TLS/")
+    elif asked in SDES_PROTOS and not terms.sdes and terms.dtls != "off":
+        asked = "UDP/TLS/" + asked
     agreed = terms.e2ae if terms.e2ae is not None else frozenset()
     # Only a UE can ask.  What the core says of its own edges is not for us, and
     # must not take protection away from a UE over here.

@@ -277,7 +277,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _flag(
         "DTLS",
         ngeffects.dtls,
-        "our role in the handshake; ``off`` needs a profile that has no DTLS",
+        "our role in the handshake; with ``off`` keys are in the description (SDES) instead",
         values="``active``, ``passive``, ``off``",
     ),
     _flag(

@@ -181,6 +181,26 @@ class DecisionTests(CallTestCase):
         self.ue.accept(answer)
         self.assertMedia()
 
+    def test_DTLSOff(self) -> None:
+        """
+        A profile with DTLS, and no DTLS, is one with SDES.
+        """
+        terms = Terms(transportProtocol="UDP/TLS/RTP/SAVPF", dtls="off")
+        offer = self.result(self.session.offer(self.phone.offer(), Side.CORE, terms))
+        self.assertIn(" RTP/SAVPF ", offer)
+        self.assertIn("a=crypto:1 ", offer)
+        self.assertNotIn("fingerprint", offer)
+
+    def test_SDESOff(self) -> None:
+        """
+        A profile with SDES, and no SDES, is one with DTLS.
+        """
+        terms = Terms(transportProtocol="RTP/SAVPF", sdes=False)
+        offer = self.result(self.session.offer(self.phone.offer(), Side.CORE, terms))
+        self.assertIn("UDP/TLS/RTP/SAVPF", offer)
+        self.assertIn("a=fingerprint", offer)
+        self.assertNotIn("crypto", offer)
+
     def test_sidesInferred(self) -> None:
         """
         Without a direction, keys come from the access side.
