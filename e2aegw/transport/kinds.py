@@ -8,7 +8,7 @@ from typing import Any
 
 from e2aegw.interfaces import IPortSource
 from e2aegw.sansio.dtls import Endpoint
-from e2aegw.transport.dtls import DTLSKeyTransport
+from e2aegw.transport.dtlskeys import DTLSKeyTransport
 from e2aegw.transport.udp import UDPTransport
 
 
