@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol, ITransport
+from twisted.internet.interfaces import IListeningPort, IProtocol, IProtocolFactory, ITransport
 from zope.interface import Attribute, Interface
 
 from e2aegw.sansio.events import Event
@@ -133,6 +133,27 @@ class IPortSource(Interface):
         """
 
 
+class IStreamPortSource(Interface):
+    """
+    Where transports get TCP ports to listen on: one address and a range.
+    """
+
+    host: str = Attribute("""The address that ports are bound to.""")
+    advertised: str = Attribute("""The address that descriptions say.""")
+
+    def listen(factory: IProtocolFactory) -> IListeningPort:
+        """
+        Listen on a port.
+
+        @raise ResourceError: there is none.
+        """
+
+    def unlisten(port: IListeningPort) -> None:
+        """
+        Stop listening, and give the port back.
+        """
+
+
 class IMediaTransport(ILegPart):
     """
     Carries bytes to one network party.
@@ -144,6 +165,11 @@ class IMediaTransport(ILegPart):
         """
         Connect a protocol: it gets C{makeConnection} now and C{dataReceived}
         with each datagram or piece of a stream.
+
+        A transport that has to be connected first has an attribute
+        C{connected}.  It calls C{connectionOpened}, if the protocol has that,
+        when it becomes true, and C{connectionLost} when it is no more; this
+        may happen several times.
 
         If C{dataReceived} raises L{e2aegw.errors.RemoteError}, the datagram
         is counted by that error's reason, and nothing is learned from it.
@@ -392,6 +418,7 @@ __all__ = [
     "IOffloadable",
     "IPortSource",
     "ISession",
+    "IStreamPortSource",
     "ITransport",
     "Receive",
 ]

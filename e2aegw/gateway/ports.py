@@ -1,26 +1,35 @@
 """
-The UDP ports of one address.
+The ports of one address, for UDP and for TCP.
 """
 
 import errno
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from zope.interface import implementer
 
 from e2aegw.errors import ResourceError
-from e2aegw.interfaces import IDatagramNetwork, IDatagramPort, IPortSource, Receive
+from e2aegw.interfaces import IDatagramNetwork, IDatagramPort, IPortSource, IStreamPortSource, Receive
 
 #: Ports of the range that may turn out to be somebody else's before an
 #: allocation gives up.
 MAX_ATTEMPTS = 50
+#: Connections that may wait to be accepted on a TCP port.  One is expected.
+BACKLOG = 4
+#: Errors that are about all ports and not about this one.
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-@implementer(IPortSource)
+@implementer(IPortSource, IStreamPortSource)
 class PortPool:
     """
     Hands out pairs of ports: an even one, for RTP, and the next, for RTCP (RFC
-    3550 clause 11).  Whoever needs one port gets the even one.
+    3550 clause 11).  Whoever needs one port, for UDP or for TCP, gets the even
+    one.
 
     Pairs are reused in the order in which they came back, so that late packets
     of a call do not meet the next one.
@@ -30,15 +39,23 @@ class PortPool:
     """
 
     def __init__(
-        self, network: IDatagramNetwork, host: str, first: int, last: int, advertised: str | None = None
+        self,
+        network: IDatagramNetwork,
+        host: str,
+        first: int,
+        last: int,
+        advertised: str | None = None,
+        streams: Any = None,
     ) -> None:
         """
         @param first: the beginning of the range.
         @param last: its end, which is part of it.
+        @param streams: provides C{IReactorTCP}, if there is to be TCP.
         """
         self.host = host
         self.advertised = advertised or host
         self._network = network
+        self._streams = streams
         self._free = deque(range(first + first % 2, last, 2))
         self._lent: dict[int, int] = {}
 
@@ -70,7 +87,7 @@ class PortPool:
                 ports = self._bind(base, receivers)
             except OSError as e:
                 self._free.append(base)
-                if e.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                if e.errno in _EXHAUSTED:
                     break
             else:
                 self._lent[base] = len(ports)
@@ -96,7 +113,39 @@ class PortPool:
         Give a port back.
         """
         port.close()
-        base = port.address[1] & ~1
+        self._back(port.address[1] & ~1)
+
+    def listen(self, factory: IProtocolFactory) -> IListeningPort:
+        """
+        Listen on a TCP port.
+
+        @raise ResourceError: there is none.
+        """
+        attempts = 0 if self._streams is None else min(MAX_ATTEMPTS, len(self._free))
+        for _ in range(attempts):
+            base = self._free.popleft()
+            try:
+                port: IListeningPort = self._streams.listenTCP(
+                    base, factory, backlog=BACKLOG, interface=self.host
+                )
+            except CannotListenError as e:
+                self._free.append(base)
+                if getattr(e.socketError, "errno", None) in _EXHAUSTED:
+                    break
+            else:
+                self._lent[base] = 1
+                return port
+        raise ResourceError("Ran out of ports")
+
+    def unlisten(self, port: IListeningPort) -> None:
+        """
+        Stop listening, and give the port back when it is closed.
+        """
+        host: Any = port.getHost()
+        number: int = host.port
+        maybeDeferred(port.stopListening).addBoth(lambda _: self._back(number))
+
+    def _back(self, base: int) -> None:
         self._lent[base] -= 1
         if not self._lent[base]:
             del self._lent[base]

@@ -91,8 +91,9 @@ class Gateway(Service):
         datapath: IDatapath | None = None,
     ) -> None:
         """
-        @param reactor: provides C{IReactorTime}, and C{IReactorFDSet} unless
-            C{network} is given.
+        @param reactor: provides C{IReactorTime}; C{IReactorTCP}, for media
+            that travel in streams; and C{IReactorFDSet} unless C{network} is
+            given.
         @param sides: the addresses and ports of both sides.
         @param routes: in order; the first that fits a section serves it.
         @param identity: our certificate; one is made if there is none.
@@ -114,7 +115,7 @@ class Gateway(Service):
             network = system
             if datapath is None and policy.offload:
                 self.datapath = SocketDatapath(system.poller)
-        self._pools = {side: _pools(network, config) for side, config in sides.items()}
+        self._pools = {side: _pools(network, reactor, config) for side, config in sides.items()}
         self._profiles = _profiles(self._routes)
         self._endpoint = Endpoint(identity or self._newIdentity(), self._profiles)
         self._watch = LoopingCall(self._look)
@@ -234,7 +235,7 @@ class Gateway(Service):
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
         endpoint = self._anonymousEndpoint if terms.anonymous else self._commonEndpoint
-        return KINDS[kind](Materials(self._reactor, pool, endpoint, self._policy.consent))
+        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, self._policy.consent))
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -351,7 +352,7 @@ class Gateway(Service):
         return Identity.generate(datetime.datetime.now(datetime.UTC))
 
 
-def _pools(network: IDatagramNetwork, side: SideConfig) -> dict[int, PortPool]:
+def _pools(network: IDatagramNetwork, reactor: Any, side: SideConfig) -> dict[int, PortPool]:
     """
     The ports of a side's addresses, by version of IP.  The first address of
     each version counts, and the first of all is what there is by default.
@@ -360,7 +361,7 @@ def _pools(network: IDatagramNetwork, side: SideConfig) -> dict[int, PortPool]:
     for host, said in side.addresses:
         version = 6 if ":" in said else 4
         if version not in pools:
-            pools[version] = PortPool(network, host, *side.ports, advertised=said)
+            pools[version] = PortPool(network, host, *side.ports, advertised=said, streams=reactor)
     return pools
 
 

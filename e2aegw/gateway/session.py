@@ -28,7 +28,7 @@ from e2aegw.sansio.report import PartyReport, SessionReport
 from e2aegw.sansio.sdp import Description, Line, Section, Side, family
 from e2aegw.sansio.terms import ICE, Kind, Terms
 from e2aegw.transport.bundle import Bundle, BundleStream
-from e2aegw.transport.dtls import DTLSKeyTransport
+from e2aegw.transport.dtlskeys import DTLSKeyTransport
 
 _DEFAULT = Terms()
 #: The medium of what is protected from end to end.

@@ -84,6 +84,41 @@ class HandshakeFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectFailed(Event):
+    """
+    TCP did not come up, from either end.
+    """
+
+    remote: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationLost(Event):
+    """
+    The SCTP association under data channels ended, and so did they.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRefused(Event):
+    """
+    The remote party opened a data channel in band (RFC 8832), and nothing in
+    the description goes with it: it is closed.
+
+    @ivar stream: its stream identifier.
+    @ivar label: what the remote party calls it.
+    @ivar protocol: the subprotocol that it names.
+    """
+
+    stream: int
+    label: str
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentLost(Event):
     """
     The remote party stopped answering (RFC 7675 clause 5.1).

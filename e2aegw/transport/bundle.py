@@ -17,7 +17,7 @@ from e2aegw.sansio.rtp import mid as midOf
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.srtp import MAX_SOURCES, Context
 from e2aegw.sansio.terms import Terms
-from e2aegw.transport.dtls import DTLSKeyTransport
+from e2aegw.transport.dtlskeys import DTLSKeyTransport
 from e2aegw.transport.udp import UDPTransport
 
 _MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"

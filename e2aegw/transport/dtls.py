@@ -1,5 +1,6 @@
 """
-DTLS over UDP (RFC 6347), for keys alone: DTLS-SRTP (RFC 5763, RFC 5764).
+DTLS over UDP (RFC 6347), with roles and certificates from the description (RFC
+5763, RFC 8842).
 
 There is one association for each component: RTP and RTCP on different ports
 need one each (RFC 5764 clause 3).
@@ -9,13 +10,14 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
-from zope.interface import implementer
+from twisted.python.failure import Failure
 
 from e2aegw.errors import NegotiationError, RemoteError
-from e2aegw.interfaces import Address, Apply, IKeyExporter, IPortSource
+from e2aegw.interfaces import Address, Apply, IPortSource
 from e2aegw.sansio.certificate import Fingerprint, acceptable, matches
-from e2aegw.sansio.dtls import Association, Closed, Endpoint, Established, Failed
+from e2aegw.sansio.dtls import Association, Closed, Endpoint, Established, Failed, Received
 from e2aegw.sansio.events import HandshakeFailed, PathChanged, Secured
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.srtp import Context
@@ -23,7 +25,7 @@ from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.transport.component import Component
 from e2aegw.transport.udp import UDPTransport
 
-#: Datagrams of media that are kept while the handshake is done but the
+#: Datagrams that are kept while the handshake is done but the
 #: description with the fingerprint has not come: 200 ms of video.
 MAX_HELD = 64
 #: The longest of them: no MTU is larger.
@@ -38,7 +40,7 @@ _CONTENT_HANDSHAKE = 22
 _CLIENT_HELLO = 1
 
 
-class _Secure:
+class Secure:
     """
     An association of a component, or a handshake that may become one.
 
@@ -46,27 +48,41 @@ class _Secure:
     @ivar nonce: the random value of the remote party's ClientHello, by which
         it is known wherever it comes from; empty if we began.
     @ivar early: whether it began before the present description.
+    @ivar verified: whether the certificate is the one of the description.
     """
 
-    __slots__ = ("association", "certificate", "contexts", "early", "held", "nonce", "source")
+    __slots__ = ("association", "certificate", "contexts", "early", "held", "nonce", "source", "verified")
 
     def __init__(self, association: Association, source: Address, nonce: bytes = b"") -> None:
         self.association = association
         self.source = source
         self.nonce = nonce
-        self.early = False
+        self.early = self.verified = False
         self.certificate: bytes | None = None
         self.contexts: tuple[Context, Context] | None = None
         self.held: list[tuple[bytes, Address]] = []
 
+    def hold(self, data: bytes, source: Address) -> None:
+        """
+        Keep a datagram until the description says whose it is.  The latest are
+        what somebody waits for.
+        """
+        self.held.append((data, source))
+        del self.held[:-MAX_HELD]
 
-@implementer(IKeyExporter)
-class DTLSKeyTransport(UDPTransport):
+
+class DTLSTransport(UDPTransport):
     """
-    UDP with keys agreed on by DTLS.
+    Datagrams inside DTLS: what is written is one record, and one record is one
+    datagram received.
+
+    A protocol that provides C{IHandshakeListener} is told of each association;
+    C{connectionLost} says that there is none any more.
 
     It owns the C{fingerprint}, C{setup} and C{tls-id} attributes, too.
     """
+
+    protocolName = "DTLS"
 
     def __init__(
         self, clock: Any, ports: IPortSource, endpoint: Endpoint, *, control: bool, consent: bool = False
@@ -89,8 +105,8 @@ class DTLSKeyTransport(UDPTransport):
         # The components that need an association, or a new one; what is under
         # way for them; and what they have.
         self._wanted: set[int] = set()
-        self._attempts: dict[int, list[_Secure]] = {}
-        self._verified: dict[int, _Secure] = {}
+        self._attempts: dict[int, list[Secure]] = {}
+        self._verified: dict[int, Secure] = {}
         # Whether what is under way may fail: the association that there is
         # may be the one to go on with.
         self._optional = False
@@ -166,12 +182,27 @@ class DTLSKeyTransport(UDPTransport):
             self._startClient()
         return lines
 
-    def contexts(self, control: bool) -> tuple[Context, Context] | None:
+    def write(self, data: bytes) -> None:
         """
-        See L{IKeyExporter}.
+        See L{IMediaTransport}.
         """
-        secure = self._verified.get(2 if control and not self.muxed else 1)
-        return secure.contexts if secure is not None else None
+        secure = self._verified.get(1)
+        if secure is None:
+            self.counters["unsent no association"] += 1
+            return
+        try:
+            secure.association.send(data)
+        except RemoteError as e:
+            self.counters["unsent " + e.reason] += 1
+        self._flush(1, secure)
+
+    @property
+    def isClient(self) -> bool:
+        """
+        Whether we are the DTLS client.
+        """
+        secure = self._verified.get(1)
+        return bool(self._client) if secure is None else secure.association.client
 
     def loseConnection(self) -> None:
         """
@@ -181,15 +212,10 @@ class DTLSKeyTransport(UDPTransport):
             self._end(number)
         super().loseConnection()
 
-    def _acceptsMux(self, terms: Terms) -> bool:
-        # A browser that requires it (RFC 8858) could do nothing with a
-        # refusal, and nobody else minds.
-        return "reject" not in terms.rtcpMux
-
     def _prepare(self, component: Component) -> None:
         super()._prepare(component)
         component.onDTLS = self._dtlsReceived
-        component.hold = self._beforeKeys
+        component.hold = self._outsideRecords
         self._wanted.add(component.number)
         self._attempts[component.number] = []
 
@@ -279,7 +305,7 @@ class DTLSKeyTransport(UDPTransport):
                 attempts[0].source = remote
                 return
             attempts.clear()
-        attempt = _Secure(self._endpoint.connect(client=True), remote)
+        attempt = Secure(self._endpoint.connect(client=True), remote)
         attempts.append(attempt)
         attempt.association.start(self._clock.seconds())
         self._advance(number, attempt)
@@ -297,7 +323,7 @@ class DTLSKeyTransport(UDPTransport):
         finally:
             self._advance(component.number, secure)
 
-    def _associationOf(self, data: bytes, component: Component, source: Address) -> _Secure:
+    def _associationOf(self, data: bytes, component: Component, source: Address) -> Secure:
         """
         Whom a datagram is from.
 
@@ -329,7 +355,7 @@ class DTLSKeyTransport(UDPTransport):
             return verified
         raise RemoteError("unknown source")
 
-    def _begin(self, component: Component, source: Address, nonce: bytes) -> _Secure:
+    def _begin(self, component: Component, source: Address, nonce: bytes) -> Secure:
         attempts = self._attempts[component.number]
         # Strangers must not use up what is there for the right one.
         signalled = source == component.signalled
@@ -339,11 +365,11 @@ class DTLSKeyTransport(UDPTransport):
         if len(attempts) >= MAX_ATTEMPTS:
             others = [each for each in attempts if each.source != component.signalled]
             attempts.remove((others or attempts)[0])
-        attempt = _Secure(self._endpoint.connect(client=False), source, nonce)
+        attempt = Secure(self._endpoint.connect(client=False), source, nonce)
         attempts.append(attempt)
         return attempt
 
-    def _advance(self, number: int, secure: _Secure) -> None:
+    def _advance(self, number: int, secure: Secure) -> None:
         self._flush(number, secure)
         while (event := secure.association.nextEvent()) is not None:
             if isinstance(event, Established):
@@ -351,16 +377,20 @@ class DTLSKeyTransport(UDPTransport):
                 self._verify(number, secure)
             elif isinstance(event, Failed):
                 self._attemptFailed(number, secure, event.reason)
+            elif isinstance(event, Received):
+                self._recordReceived(number, secure, event.data)
             elif isinstance(event, Closed):
                 self.counters["closed by the remote party"] += 1
+                if secure is self._verified.get(number):
+                    self._lost(Failure(ConnectionDone()))
         self._schedule()
 
-    def _flush(self, number: int, secure: _Secure) -> None:
+    def _flush(self, number: int, secure: Secure) -> None:
         while (datagram := secure.association.nextDatagram()) is not None:
             if number <= len(self.components):
                 self.components[number - 1].sendTo(datagram, secure.source)
 
-    def _attemptFailed(self, number: int, secure: _Secure, reason: str, presented: str = "") -> None:
+    def _attemptFailed(self, number: int, secure: Secure, reason: str, presented: str = "") -> None:
         """
         An association has come to nothing.  Whether that is the end depends on
         whose it was.
@@ -387,27 +417,28 @@ class DTLSKeyTransport(UDPTransport):
                 return
         self._fail(reason, presented)
 
-    def _verify(self, number: int, secure: _Secure) -> None:
+    def _verify(self, number: int, secure: Secure) -> None:
         """
         Believe the remote party, if its certificate is known, and its
         description says that it is the right one.
         """
-        if secure.contexts is not None or secure.certificate is None or not self._expected:
+        if secure.verified or secure.certificate is None or not self._expected:
             return
         if not matches(secure.certificate, self._expected):
             presented = Fingerprint.of(secure.certificate, self._expected[0].function)
             self._attemptFailed(number, secure, "fingerprint mismatch", str(presented))
             return
         try:
-            secure.contexts = secure.association.contexts()
+            profile = self._agree(secure)
         except RemoteError as e:
             self._attemptFailed(number, secure, e.reason)
             return
+        secure.verified = True
         self._verified[number] = secure
         self._attempts[number] = []
         self._wanted.discard(number)
         component = self.components[number - 1]
-        component.hold = None
+        self._open(component)
         if IHandshakeListener.providedBy(self.protocol):
             self.protocol.handshakeCompleted()
         # With ICE the nominated address is where media comes from; else it is
@@ -415,35 +446,72 @@ class DTLSKeyTransport(UDPTransport):
         settled = component.remote if component.isValid is not None else secure.source
         if settled is not None:
             component.settle(settled)
-        profile = secure.contexts[0].profile.value
-        self._happened(Secured(protocol="DTLS-SRTP", profile=profile))
+        self._happened(Secured(protocol=self.protocolName, profile=profile))
         held, secure.held = secure.held, []
         for each in held:
-            component.datagramReceived(*each)
+            self._release(component, *each)
 
-    def _beforeKeys(self, data: bytes, component: Component, source: Address) -> None:
+    def _agree(self, secure: Secure) -> str:
         """
-        Keep a datagram that came before we could know whether to believe it.
+        The remote party is the right one: take what the handshake agreed on.
+
+        @return: what to call it.
+
+        @raise RemoteError: it is of no use.
         """
-        for attempt in self._attempts.get(component.number, ()):
-            if attempt.source == source and attempt.association.established and len(data) <= MAX_HELD_LENGTH:
-                attempt.held.append((data, source))
-                # The latest are what somebody waits for.
-                del attempt.held[:-MAX_HELD]
-                return
-        raise RemoteError("no keys")
+        return secure.association.cipher()
+
+    def _open(self, component: Component) -> None:
+        """
+        Media may pass on this component.
+        """
+
+    def _release(self, component: Component, data: bytes, source: Address) -> None:
+        """
+        Deliver what was held.
+        """
+        try:
+            self.protocol.dataReceived(data)
+        except RemoteError as e:
+            self.counters["dropped " + e.reason] += 1
+
+    def _recordReceived(self, number: int, secure: Secure, data: bytes) -> None:
+        """
+        Application data came.  Before the description says whose it is, it is
+        held (RFC 8842 clause 5.2).
+        """
+        if secure.verified:
+            self._release(self.components[number - 1], data, secure.source)
+        elif len(data) <= MAX_HELD_LENGTH:
+            secure.hold(data, secure.source)
+
+    def _lost(self, reason: Failure) -> None:
+        """
+        The association that there was is no more.
+        """
+        self.protocol.connectionLost(reason)
+
+    def _outsideRecords(self, data: bytes, component: Component, source: Address) -> None:
+        """
+        Something other than DTLS came; nothing is to pass outside (RFC 7345
+        clause 3).
+        """
+        raise RemoteError("not protected")
 
     def _fail(self, reason: str, presented: str = "") -> None:
         if self._failed:
             return
         self._failed = True
+        had = bool(self._verified)
         for component in self.components:
             self._end(component.number)
             self._attempts[component.number] = []
             self._wanted.add(component.number)
-            component.hold = self._beforeKeys
+            component.hold = self._outsideRecords
             component.source = component.remote = None
         self._tellFailure(reason, presented)
+        if had:
+            self._lost(Failure(ConnectionLost(reason)))
 
     def _tellFailure(self, reason: str, presented: str) -> None:
         self.counters["failed " + reason] += 1

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from e2aegw.interfaces import IPortSource
+from e2aegw.interfaces import IPortSource, IStreamPortSource
 from e2aegw.sansio.dtls import Endpoint
-from e2aegw.transport.dtls import DTLSKeyTransport
+from e2aegw.transport.dtlskeys import DTLSKeyTransport
+from e2aegw.transport.stream import StreamTransport
 from e2aegw.transport.udp import UDPTransport
 
 
@@ -17,14 +18,16 @@ class Materials:
     """
     What transports are made of.
 
-    @ivar clock: provides C{IReactorTime}.
+    @ivar clock: provides C{IReactorTime}, and C{IReactorTCP} for streams.
     @ivar ports: where to get UDP ports.
+    @ivar streams: where to get TCP ports.
     @ivar endpoint: our certificate; called when one is needed.
     @ivar consent: whether to check for consent ourselves.
     """
 
     clock: Any
     ports: IPortSource
+    streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
     consent: bool = False
 
@@ -43,10 +46,16 @@ def _dtlsKeys(materials: Materials) -> DTLSKeyTransport:
     )
 
 
+def _tcp(materials: Materials) -> StreamTransport:
+    return StreamTransport(materials.clock, materials.streams)
+
+
 #: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
 #: C{"dtls-srtp"}: the same, with keys agreed on by DTLS.
+#: C{"tcp"}: one connection, from whichever end the descriptions say.
 KINDS: dict[str, Callable[[Materials], Any]] = {
     "udp": _udp,
     "udp+rtcp": _udpWithControl,
     "dtls-srtp": _dtlsKeys,
+    "tcp": _tcp,
 }

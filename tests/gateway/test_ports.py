@@ -5,6 +5,7 @@ Tests for L{e2aegw.gateway.ports}.
 import errno
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -15,13 +16,24 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from e2aegw.errors import ResourceError
 from e2aegw.gateway.ports import MAX_ATTEMPTS, PortPool
-from e2aegw.interfaces import Address, IDatagramNetwork, IDatagramPort, IPortSource, Receive
+from e2aegw.interfaces import (
+    Address,
+    IDatagramNetwork,
+    IDatagramPort,
+    IPortSource,
+    IStreamPortSource,
+    Receive,
+)
 
 
 @implementer(IDatagramPort)
@@ -347,3 +359,105 @@ class CallTests(SynchronousTestCase):
         run_state_machine_as_test(
             Calls, settings=settings(deadline=None, derandomize=True, max_examples=25, stateful_step_count=30)
         )
+
+
+class StreamPortTests(SynchronousTestCase):
+    """
+    TCP ports from L{PortPool}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a pool of two pairs.
+        """
+        self.reactor = Listening()
+        self.pool = PortPool(Network(), "192.0.2.1", 30000, 30003, streams=self.reactor)
+
+    def number(self) -> int:
+        """
+        Listen.
+
+        @return: on which port.
+        """
+        return self.pool.listen(self.factory).getHost().port  # type: ignore[attr-defined, no-any-return]
+
+    factory = Factory()
+
+    def test_sameRange(self) -> None:
+        """
+        TCP ports are the even ones of the same range, so no port is another
+        call's; who comes when there are none is told so.
+        """
+        self.assertTrue(verifyObject(IStreamPortSource, self.pool))
+        self.pool.open([ignore])
+        self.assertEqual(self.number(), 30002)
+        self.assertEqual((self.pool.lent, self.pool.free), (2, 0))
+        self.assertRaises(ResourceError, self.pool.listen, self.factory)
+        self.assertRaises(ResourceError, self.pool.open, [ignore])
+
+    def test_givenBack(self) -> None:
+        """
+        A port comes back when it is closed, which may take a moment.
+        """
+        port = self.pool.listen(self.factory)
+        self.reactor.closing = Deferred()
+        self.pool.unlisten(port)
+        self.assertEqual((self.pool.lent, self.pool.free), (1, 1))
+        self.reactor.closing.callback(None)
+        self.assertEqual((self.pool.lent, self.pool.free), (0, 2))
+        self.assertEqual([self.number(), self.number()], [30002, 30000])
+
+    def test_somebodyElses(self) -> None:
+        """
+        A port that somebody else has is passed over; others are tried.
+        """
+        self.reactor.taken.add(30000)
+        self.assertEqual(self.number(), 30002)
+        self.assertEqual(self.pool.free, 1)
+        self.assertRaises(ResourceError, self.pool.listen, self.factory)
+
+    def test_exhausted(self) -> None:
+        """
+        When the system has no more of anything, other ports are not tried.
+        """
+        self.reactor.error = errno.EMFILE
+        self.assertRaises(ResourceError, self.pool.listen, self.factory)
+        self.assertEqual((self.reactor.attempts, self.pool.free), ([30000], 2))
+
+    def test_noStreams(self) -> None:
+        """
+        Without a reactor for them there are no TCP ports.
+        """
+        self.assertRaises(ResourceError, pool()[0].listen, self.factory)
+
+
+class Listening(MemoryReactor):
+    """
+    A reactor on a machine on which ports may be somebody else's.
+
+    @ivar taken: their numbers.
+    @ivar attempts: the numbers that were tried.
+    @ivar error: what every attempt ends with, if not 0.
+    @ivar closing: what closing a port waits for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: set[int] = set()
+        self.attempts: list[int] = []
+        self.error = 0
+        self.closing: Deferred[None] | None = None
+
+    def listenTCP(self, port: int, *rest: Any, **named: Any) -> Any:
+        """
+        See C{IReactorTCP}.
+
+        @raise CannotListenError: the port is taken.
+        """
+        self.attempts.append(port)
+        error = errno.EADDRINUSE if port in self.taken else self.error
+        if error:
+            raise CannotListenError("192.0.2.1", port, OSError(error, "no more"))
+        listening = super().listenTCP(port, *rest, **named)
+        listening.stopListening = lambda: self.closing
+        return listening
