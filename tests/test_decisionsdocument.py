@@ -34,7 +34,7 @@ class DecisionTests(SynchronousTestCase):
         """
         The kinds of transport are those that there are.
         """
-        text = PAGE.section("Three kinds of transport for media").partition("so there are")[2]
+        text = PAGE.section("Kinds of transport for media").partition("so there are")[2]
         self.assertEqual(re.findall("``(.*?)``", text), list(KINDS))
 
     def test_numbers(self) -> None:
