@@ -354,6 +354,16 @@ class ISession(Interface):
             with L{e2aegw.errors.UsageError} if there was no offer.
         """
 
+    def block(answerer: bool, blocked: bool) -> None:
+        """
+        Let through what a party sends, or do not, on all lines of packets
+        (TS 23.334: through-connection).  It holds for lines that are added
+        later, too.
+
+        @param answerer: whether it is the party that answered the first
+            offer.
+        """
+
     def report() -> SessionReport:
         """
         How the call stands.

@@ -131,7 +131,7 @@ class Documented(SynchronousTestCase):
                     self.assertEqual(actual, value, path)
             if whole:
                 self.assertEqual(set(reply), set(expected))
-        self.assertEqual(commands, {"ping", "offer", "answer", "query", "list", "delete", "statistics"})
+        self.assertEqual(commands, set(NGControl._HANDLERS))
 
     def test_flags(self) -> None:
         """

@@ -246,6 +246,28 @@ class NGControl(Service):
         dialogues = self._dialogues.forQuery(request)
         return {**ngreply.describe([d.report() for d in dialogues], counters=True), "result": "ok"}
 
+    async def _blockMedia(self, request: Request) -> Fields:
+        return self._block(request, True)
+
+    async def _unblockMedia(self, request: Request) -> Fields:
+        return self._block(request, False)
+
+    def _block(self, request: Request, blocked: bool) -> Fields:
+        if not request.callID:
+            raise UsageError(NO_CALL_ID)
+        dialogues = self._dialogues.of(request.callID)
+        if not dialogues:
+            raise UsageError(UNKNOWN_CALL)
+        # A proxy always names a party; only with this flag is it meant.
+        tag = request.fromTag if request.directional else ""
+        if tag and not any(d.has(tag) for d in dialogues):
+            raise UsageError(f"Unknown from-tag '{readable(tag, MAX_LABEL)}'")
+        for dialogue in dialogues:
+            for answerer in (False, True):
+                if not tag or (tag in dialogue.answerers if answerer else tag == dialogue.fromTag):
+                    dialogue.session.block(answerer, blocked)
+        return {"result": "ok"}
+
     async def _list(self, request: Request) -> Fields:
         limit = LIST_LIMIT if request.limit is None else request.limit
         if limit < 0:
@@ -289,6 +311,8 @@ class NGControl(Service):
         "query": _query,
         "list": _list,
         "statistics": _statistics,
+        "block media": _blockMedia,
+        "unblock media": _unblockMedia,
     }
 
     # --- dialogues ---

@@ -2,7 +2,7 @@
 Two legs of one medium, wired.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,6 +87,24 @@ class Leg:
         return None if path is None or transform is None else Flow(path, transform)
 
 
+class Gate:
+    """
+    Stands where the other leg's adapter would, and is shut.
+    """
+
+    def __init__(self, counters: MutableMapping[str, int]) -> None:
+        """
+        @param counters: those of the adapter whose units it keeps back.
+        """
+        self._counters = counters
+
+    def sendUnit(self, unit: object) -> None:
+        """
+        See L{e2aegw.interfaces.IAdapter}.
+        """
+        self._counters["blocked"] = self._counters.get("blocked", 0) + 1
+
+
 class Pipeline:
     """
     Two legs, of which each says what the other hears.
@@ -111,6 +129,7 @@ class Pipeline:
         self._flows: tuple[Flow | None, Flow | None] | None = None
         self._started = self._moving = self._again = False
         a, b = legs
+        self._shut: Set[int] = frozenset()
         a.adapter.peer, b.adapter.peer = b.adapter, a.adapter
         for leg in legs:
             notify = self._notifier(leg)
@@ -123,6 +142,22 @@ class Pipeline:
         What is spoken.
         """
         return str(self.legs[0].adapter.medium)
+
+    def gate(self, shut: Set[int]) -> None:
+        """
+        Let through what comes from a leg, or do not.  It is for packets; what
+        comes in order and reliably (MSRP) would break.
+
+        @param shut: the legs that nothing comes through from.
+        """
+        if shut == self._shut or not all(IOffloadable.providedBy(leg.adapter) for leg in self.legs):
+            return
+        self.reclaim()
+        self._shut = frozenset(shut)
+        for number, leg in enumerate(self.legs):
+            there = self.legs[1 - number].adapter
+            leg.adapter.peer = Gate(leg.adapter.counters) if number in shut else there
+        self.tryOffload()
 
     def tryOffload(self) -> None:
         """
@@ -169,7 +204,7 @@ class Pipeline:
         if self._offload is not None and (flowA, flowB) == self._flows:
             return
         self._revoke()
-        if flowA is None or flowB is None or self.closed:
+        if flowA is None or flowB is None or self.closed or self._shut:
             return
         self._flows = flowA, flowB
         self._offload = datapath.offload(flowA, flowB, (a.transport, b.transport), (a.adapter, b.adapter))

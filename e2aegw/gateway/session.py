@@ -59,6 +59,7 @@ class Session:
         self._offerer = 0
         # What the UE agreed to at registration, as far as the controller said.
         self._agreed: Set[str] | None = None
+        self._blocked: Set[int] = frozenset()
         self._last: dict[Kind, tuple[object, str]] = {}
         self._waiting: list[Deferred[None]] = []
 
@@ -83,6 +84,13 @@ class Session:
         if terms.kind is not Kind.ANSWER:
             terms = replace(terms, kind=Kind.ANSWER)
         return self._do((sdp, terms), terms, lambda: self._answer(sdp, terms))
+
+    def block(self, answerer: bool, blocked: bool) -> None:
+        """
+        See L{ISession}.
+        """
+        self._blocked = self._blocked | {int(answerer)} if blocked else self._blocked - {int(answerer)}
+        self._gate()
 
     def report(self) -> SessionReport:
         """
@@ -254,8 +262,14 @@ class Session:
         for stream in self.streams:
             stream.commit(self._offerer)
             self._checkOpen()
+        self._gate()
         if offerer.offer is not None:
             offerer.description = offerer.offer
+
+    def _gate(self) -> None:
+        for stream in self.streams:
+            if stream.pipeline is not None:
+                stream.pipeline.gate(self._blocked)
 
     def _withdraw(self) -> None:
         """

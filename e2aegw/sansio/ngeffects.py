@@ -505,6 +505,14 @@ def endpointLearning(reading: Reading, name: str, value: Any) -> None:
             reading.terms["asymmetric"] = True
 
 
+def strictSource(reading: Reading, name: str, value: Any) -> None:
+    """
+    C{strict-source}: it cannot be switched off.
+    """
+    if value is not None and (readText(value) or "").lower() in OFF:
+        reading.refuse(f"{name}={readText(value)}")
+
+
 def codec(reading: Reading, name: str, value: Any) -> None:
     """
     C{codec}: a dictionary of lists to edit.

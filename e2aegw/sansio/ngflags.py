@@ -36,6 +36,7 @@ class Request:
         L{None}.
     @ivar limit: how many calls to C{list}, or L{None}.
     @ivar honourToTag: C{delete} means the dialogue with that to-tag only.
+    @ivar directional: C{block media} means the party with that from-tag only.
     @ivar warnings: what was asked for and will not be done.
     @ivar unknown: the names that mean nothing to us.
     """
@@ -55,6 +56,7 @@ class Request:
     fast: bool = False
     fragment: bool = False
     honourToTag: bool = False
+    directional: bool = False
     supportsLoadLimit: bool = False
     warnings: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -232,13 +234,13 @@ FLAGS: Final[tuple[Flag, ...]] = (
     ),
     _flag(
         "strict-source",
-        ngeffects.switch("strictSource"),
+        ngeffects.strictSource,
         "drop packets from any other source than the one settled on; that is always so",
         Place.EITHER,
     ),
     _flag(
         "port-latching",
-        ngeffects.switch("portLatching"),
+        ngeffects.nothing,
         "a stream keeps its ports over a new offer; it does as long as its protection stays",
         Place.FLAG,
     ),
@@ -338,6 +340,12 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _flag(
         "to-tag", ngeffects.mark("honourToTag"), "``delete``: only the dialogue with that to-tag", Place.FLAG
     ),
+    _flag(
+        "directional",
+        ngeffects.mark("directional"),
+        "``block media``: only what the party with that from-tag sends",
+        Place.EITHER,
+    ),
     _flag("fatal", ngeffects.mark("fatal"), "``delete``: an unknown call is an error", Place.FLAG),
     _flag("fast", ngeffects.mark("fast"), "``delete``: no statistics in the reply", Place.FLAG),
     _flag("limit", ngeffects.number("limit"), "``list``: how many calls at most", values="number"),
@@ -365,7 +373,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _accepted("allow-transcoding allow-asymmetric-codecs allow-no-codec-media", "codecs are not touched"),
     _accepted("asymmetric-codecs symmetric-codecs reorder-codecs static-codecs", "codecs are not touched"),
     _accepted("reuse-codecs no-codec-renegotiation single-codec", "codecs are not touched"),
-    _accepted("all directional unidirectional bidirectional", "the whole call is meant"),
+    _accepted("all unidirectional bidirectional", "the whole call is meant"),
     _accepted("discard-recording exclude-recording skip-recording-db", "nothing is recorded"),
     # Refused
     _refused("media-handover", "a stream's source stays where it settled"),

@@ -37,7 +37,7 @@ class Terms:
     """
     The terms of one message.
 
-    The first three are about the message; those up to C{portLatching} about
+    The first three are about the message; those up to C{asymmetric} about
     the near party, who sent the description; the others about the far party,
     who gets the description that the message yields.
 
@@ -50,10 +50,6 @@ class Terms:
         otherwise to C{receivedFrom}.
     @ivar asymmetric: the near party sends from another address than it
         receives at: never latch onto the source of its packets.
-    @ivar strictSource: drop packets from any other address than the one
-        settled on.
-    @ivar portLatching: keep the port of a stream over a new offer even if
-        its media changes.
     @ivar transportProtocol: the profile to use (C{"RTP/AVP"}, ...), or L{None}.
     @ivar ice: whether to speak ICE.
     @ivar dtls: C{"active"}, C{"passive"}, C{"off"}, or L{None} for what fits.
@@ -80,8 +76,6 @@ class Terms:
     receivedFrom: str | None = None
     trustAddress: bool = True
     asymmetric: bool = False
-    strictSource: bool = True
-    portLatching: bool = False
 
     transportProtocol: str | None = None
     ice: ICE = ICE.DEFAULT

@@ -64,6 +64,12 @@ class FakeSession:
         self.pending.append(waiting)
         return waiting.addCallback(lambda _: text)
 
+    def block(self, answerer: bool, blocked: bool) -> None:
+        """
+        Note it.
+        """
+        self.log.append(("block", answerer, blocked))
+
     def report(self) -> SessionReport:
         """
         Ten packets each way.

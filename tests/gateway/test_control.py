@@ -517,6 +517,28 @@ class Telling(SynchronousTestCase):
     What is told of calls.
     """
 
+    def test_R_108_block(self) -> None:
+        """
+        C{block media} is for the whole call, or for one party of it.
+        """
+        proxy = Proxy()
+        proxy.offer()
+        proxy.answer()
+        log = proxy.sessions[0].log
+        for keys, expected in (
+            ({"from_tag": "A"}, [(False, True), (True, True)]),
+            ({"from_tag": "A", "flags": ["directional"]}, [(False, True)]),
+            ({"from_tag": "B", "flags": ["directional"]}, [(True, True)]),
+        ):
+            log.clear()
+            self.assertEqual(proxy.ask("block media", call_id="c", **keys), {"result": "ok"})
+            self.assertEqual(log, [("block", *each) for each in expected])
+        log.clear()
+        self.assertEqual(proxy.ask("unblock media", call_id="c"), {"result": "ok"})
+        self.assertEqual(log, [("block", False, False), ("block", True, False)])
+        for keys in ({"call_id": "x"}, {}, {"call_id": "c", "from_tag": "Z", "flags": ["directional"]}):
+            self.assertEqual(proxy.ask("block media", **keys)["result"], "error")
+
     def test_query(self) -> None:
         """
         C{query} has rtpengine's keys.

@@ -518,3 +518,57 @@ class MuxTests(ReofferTestCase):
         self.assertEqual(self.phone.received[-1], packet)
         counters = self.session.report().parties[0].medias[0].streams[0].counters
         self.assertEqual(counters["no port for RTCP"], 1)
+
+
+class BlockTests(ReofferTestCase):
+    """
+    Through-connection on command.
+    """
+
+    def passes(self, one: Terminal, other: Terminal) -> tuple[bool, bool]:
+        """
+        Whether media and reports do.
+        """
+        counts = len(other.received), len(other.receivedControl)
+        one.sendMedia()
+        one.sendReport()
+        self.network.flush()
+        return len(other.received) > counts[0], len(other.receivedControl) > counts[1]
+
+    def test_R_108_blocked(self) -> None:
+        """
+        Each direction is blocked and opened by itself, and nobody thinks that
+        the party is silent.
+        """
+        yes, no = (True, True), (False, False)
+        for blocked, expected in (
+            ((True, False), (no, yes)),
+            ((True, True), (no, no)),
+            ((False, True), (yes, no)),
+            ((False, False), (yes, yes)),
+        ):
+            self.session.block(False, blocked[0])
+            self.session.block(True, blocked[1])
+            before = self.session.packets()
+            directions = self.passes(self.ue, self.phone), self.passes(self.phone, self.ue)
+            self.assertEqual(directions, expected)
+            self.assertEqual(self.session.packets(), before + 2)
+        counters = self.session.report().parties[0].medias[0].streams[0].counters
+        self.assertEqual(counters["blocked"], 4)
+
+    def test_R_108_staysBlocked(self) -> None:
+        """
+        A new offer opens nothing, nor does a section that it adds.
+        """
+        self.session.block(True, True)
+        self.call(Terms(transportProtocol="RTP/AVP"))
+        self.assertEqual(self.passes(self.phone, self.ue), (False, False))
+        gone = self.ue.session() + "m=audio 0 RTP/SAVP 0\r\n"
+        self.result(self.session.offer(gone, Side.ACCESS))
+        self.result(self.session.answer(self.phone.session() + "m=audio 0 RTP/AVP 0\r\n"))
+        self.ue.rekey()
+        self.call()
+        self.assertEqual(self.passes(self.phone, self.ue), (False, False))
+        self.assertEqual(self.passes(self.ue, self.phone), (True, True))
+        self.session.block(True, False)
+        self.assertMedia()

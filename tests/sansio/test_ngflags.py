@@ -198,10 +198,23 @@ class Reading(SynchronousTestCase):
         self.check(flags("SIP-source-address"), trustAddress=False)
         self.check(flags("SIP-source-address", "trust-address"))
         self.check(flags("asymmetric"), asymmetric=True)
-        self.check(flags("port-latching"), portLatching=True)
-        self.check(read(strict_source="off"), strictSource=False)
+        self.check(flags("port-latching"))
         self.check(read(endpoint_learning="off"), asymmetric=True)
         self.check(flags("endpoint-learning-immediate"))
+
+    def test_strictSource(self) -> None:
+        """
+        That the source of packets is looked at cannot be switched off.
+        """
+        self.assertEqual(read(strict_source="off").warnings, ("strict-source=off",))
+        self.assertEqual(read(strict_source="on").warnings, ())
+
+    def test_directional(self) -> None:
+        """
+        One party, or the whole call.
+        """
+        self.assertTrue(flags("directional").directional)
+        self.assertFalse(flags("all").directional)
 
     def test_tos(self) -> None:
         """

@@ -312,6 +312,20 @@ class ChangeTests(DatapathTestCase):
             self.assertMedia()
         self.assertTrue(self.offloaded)
 
+    def test_R_108_blocked(self) -> None:
+        """
+        What is blocked does not pass, and then it does.
+        """
+        self.session.block(False, True)
+        self.assertFalse(self.offloaded)
+        count = len(self.phone.received)
+        self.ue.sendMedia()
+        self.reactor.quiet()
+        self.assertEqual(len(self.phone.received), count)
+        self.session.block(False, False)
+        self.assertMedia()
+        self.assertTrue(self.offloaded)
+
     def test_unchanged(self) -> None:
         """
         An offer that changes nothing leaves the packets where they are.
