@@ -26,6 +26,9 @@ from e2aegw.sansio.dtls import Endpoint
 from e2aegw.sansio.e2ae import Decision
 from e2aegw.sansio.events import (
     NOWHERE,
+    AssociationLost,
+    ChannelRefused,
+    ConnectFailed,
     Event,
     HandshakeFailed,
     LineRefused,
@@ -301,6 +304,31 @@ class Gateway(Service):
                 label=session.label,
                 line=event.line,
                 reason=event.reason,
+            )
+        elif isinstance(event, ConnectFailed):
+            self._log.warn(
+                "{label}: {side} line {line}: no connection with {remote}: {reason}",
+                label=session.label,
+                side=event.side,
+                line=event.line,
+                remote=event.remote,
+                reason=event.reason,
+            )
+        elif isinstance(event, AssociationLost):
+            self._log.info(
+                "{label}: {side} line {line}: data channels are lost: {reason}",
+                label=session.label,
+                side=event.side,
+                line=event.line,
+                reason=event.reason,
+            )
+        elif isinstance(event, ChannelRefused):
+            self._log.info(
+                "{label}: {side} line {line}: a data channel for {protocol!r} is in no description",
+                label=session.label,
+                side=event.side,
+                line=event.line,
+                protocol=event.protocol,
             )
         elif isinstance(event, MediaTimeout):
             self._log.info("{label}: silent for {seconds} s", label=session.label, seconds=event.seconds)
