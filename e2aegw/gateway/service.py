@@ -35,6 +35,7 @@ from e2aegw.sansio.events import (
     MediaTimeout,
     PathSettled,
 )
+from e2aegw.sansio.ng import readable
 from e2aegw.sansio.sdp import Section, Side
 from e2aegw.sansio.srtp import Profile
 from e2aegw.sansio.terms import Terms
@@ -46,6 +47,8 @@ from e2aegw.transport.sockets import SocketNetwork
 _LOOKS = 6
 #: What the end-to-end adapters speak.
 _SEALED = "sealed"
+#: The longest reason that the log shows: it may have words of a description.
+_MAX_REASON = 200
 _LIMITS = LimitsTable()
 _POLICY = PolicyTable()
 
@@ -303,7 +306,7 @@ class Gateway(Service):
                 "{label}: line {line} refused: {reason}",
                 label=session.label,
                 line=event.line,
-                reason=event.reason,
+                reason=readable(event.reason, _MAX_REASON),
             )
         elif isinstance(event, ConnectFailed):
             self._log.warn(

@@ -159,7 +159,12 @@ class Session:
         """
         descriptions = [party.description for party in self.parties or ()]
         sections = [each for one in descriptions if one is not None for each in one.sections]
-        return any(each.direction != "sendrecv" or each.address in ("0.0.0.0", "::") for each in sections)
+        return any(
+            each.direction != "sendrecv"
+            # A browser that has no candidates yet says that, too.
+            or (each.address in ("0.0.0.0", "::") and not each.has("ice-ufrag"))
+            for each in sections
+        )
 
     # Offer and answer
 

@@ -95,8 +95,9 @@ class Bundle:
 
     def learn(self, stream: "BundleStream", section: Section) -> None:
         """
-        A section names its sources (RFC 5576).
+        A section names its sources (RFC 5576).  Those that it had may be gone.
         """
+        self._sources = {source: each for source, each in self._sources.items() if each is not stream}
         for value in section.all("ssrc"):
             number = _number(value)
             if number is not None and len(self._sources) < MAX_SOURCES:

@@ -49,6 +49,9 @@ class _Link:
         adapters: tuple[Any, Any],
     ) -> None:
         self._poller = poller
+        # Whoever moves packets has pointers into the contexts, which must
+        # outlive that.
+        self._flows = flows
         self._transports = transports
         self._adapters = adapters
         self._takes: list[Callable[[], tuple[int, int, int]]] = []

@@ -89,7 +89,8 @@ class Poller:
         Stop watching; to be called before the descriptor is closed.
         """
         del self._readers[fileno]
-        self._sockets.unregister(fileno)
+        if not self._sockets.closed:
+            self._sockets.unregister(fileno)
         if not self._readers:
             self._fdset.removeReader(self)
             if self._pausing is not None:

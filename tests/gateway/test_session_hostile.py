@@ -4,7 +4,11 @@ Descriptions and packets that mean no good, on the memory network.
 
 import re
 
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import provider
+
 from e2aegw.sansio.sdp import Side
+from e2aegw.sansio.srtp import MAX_SOURCES
 from e2aegw.sansio.terms import Terms
 from tests.gateway.telephones import CallTestCase
 from tests.gateway.test_session_dtls import TO_CORE, BrowserTestCase
@@ -83,3 +87,41 @@ class BundleTests(BrowserTestCase):
             offer = self.result(session.offer(sdp, Side.ACCESS, TO_CORE))
             self.assertRegex(offer, r"m=audio 400\d\d ")
             session.close()
+
+    def test_newSources(self) -> None:
+        """
+        A browser may name other sources in each offer, and the last ones are
+        known.
+        """
+        for number in range(2 * MAX_SOURCES):
+            sdp = self.browser.session("a=group:BUNDLE 0\r\n")
+            sdp += self.browser.section(f"a=mid:0\r\na=ssrc:{number} cname:x\r\n")
+            offer = self.result(self.session.offer(sdp, Side.ACCESS, TO_CORE))
+            self.result(self.session.answer(self.phone.answer(offer)))
+        transport = self.session.streams[0].pipeline.legs[0].transport  # type: ignore[union-attr]
+        self.assertIn((2 * MAX_SOURCES - 1).to_bytes(4, "big"), transport.bundle._sources)
+        self.assertLessEqual(len(transport.bundle._sources), MAX_SOURCES)
+
+
+class LogTests(CallTestCase):
+    """
+    What a description can do to the log.
+    """
+
+    def test_words(self) -> None:
+        """
+        Its words are shown as text, and not all of them.
+        """
+        told: list[LogEvent] = []
+
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            told.append(event)
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        odd = f"m=a 9 RTP/\x1b[31m{'x' * 9999} 0\r\n"
+        self.result(self.session.offer(self.ue.offer() + odd, Side.ACCESS))
+        [reason] = [str(event["reason"]) for event in told if "refused" in str(event["log_format"])]
+        self.assertTrue(reason.isprintable())
+        self.assertLess(len(reason), 300)

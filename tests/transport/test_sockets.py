@@ -184,11 +184,14 @@ class PollerTests(SocketTestCase):
 
     def test_reactorStops(self) -> None:
         """
-        When the reactor stops, nothing is left of the poller.
+        When the reactor stops, nothing is left of the poller, and its ports
+        may be closed later.
         """
-        poller = Poller(self.reactor)
-        poller.connectionLost(None)
-        self.assertEqual(poller.fileno(), -1)
+        port = self.bind()
+        self.network.poller.connectionLost(None)
+        self.assertEqual(self.network.poller.fileno(), -1)
+        port.close()
+        self.assertEqual(self.reactor.readers, [])
 
 
 class PortTests(SocketTestCase):
@@ -212,8 +215,6 @@ class PortTests(SocketTestCase):
         A socket that cannot be watched is closed again.
         """
         before = descriptors()
-        poller = Poller(self.reactor)
-        poller.connectionLost(None)
 
         class Full(Poller):
             def add(self, fileno: int, reader: Any) -> None:
