@@ -114,13 +114,16 @@ class Bundle:
 
         @raise RemoteError: it belongs to none, or its section refuses it.
         """
-        if len(data) < 12:
+        # An empty report has eight octets, a packet twelve.
+        if len(data) < 8:
             raise RemoteError("malformed RTP")
         if 192 <= data[1] <= 223:
             stream = self._sources.get(data[4:8])
             # Whoever only receives has no source that could be known.
             (stream or self.streams[0]).protocol.dataReceived(data)
             return
+        if len(data) < 12:
+            raise RemoteError("malformed RTP")
         source = data[8:12]
         stream = self._sources.get(source)
         if stream is not None:

@@ -150,7 +150,7 @@ class DTLSTransport(UDPTransport):
                 self._renewMoved(before)
             if terms.kind is Kind.ANSWER:
                 self._takeRole(setup == "passive")
-            for number, attempts in self._attempts.items():
+            for number, attempts in list(self._attempts.items()):
                 for attempt in list(attempts):
                     self._verify(number, attempt)
             self._startClient()
@@ -470,6 +470,8 @@ class DTLSTransport(UDPTransport):
         """
         Deliver what was held.
         """
+        if self.protocol is None:
+            return  # Somebody ended it, on hearing of what came before.
         try:
             self.protocol.dataReceived(data)
         except RemoteError as e:
@@ -489,7 +491,8 @@ class DTLSTransport(UDPTransport):
         """
         The association that there was is no more.
         """
-        self.protocol.connectionLost(reason)
+        if self.protocol is not None:
+            self.protocol.connectionLost(reason)
 
     def _outsideRecords(self, data: bytes, component: Component, source: Address) -> None:
         """

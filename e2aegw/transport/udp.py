@@ -5,7 +5,7 @@ and RTCP on a port of its own or not (RFC 5761).
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from itertools import accumulate
@@ -62,7 +62,7 @@ class UDPTransport:
         @raise ResourceError: there are no ports.
         """
         self.counters: dict[str, int] = defaultdict(int)
-        self.notify = _ignore
+        self.notify: Callable[[Event], None] = _ignore
         self.protocol: Any = None
         self.agent: Agent | None = None
         self.muxed = False
