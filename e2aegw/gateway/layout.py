@@ -35,16 +35,16 @@ class Layout:
 
     @ivar places: where each section stands.
     @ivar maps: what is known of the channel of a section, by its index.
-    @ivar carriers: the lines that carry channels in the party's last
-        description.
-    @ivar wire: the sections of that, as they came.
+    @ivar carriers: the sections that carry channels, as they came last, by
+        their lines.
+    @ivar described: how many lines the party's last description had.
     @ivar lines: how many lines there are.
     """
 
     places: list[Place] = field(default_factory=list)
     maps: dict[int, ChannelMap] = field(default_factory=dict)
-    carriers: set[int] = field(default_factory=set)
-    wire: Sequence[Section] = ()
+    carriers: dict[int, Section] = field(default_factory=dict)
+    described: int = 0
     lines: int = 0
     _last: dict[int, Section] = field(default_factory=dict)
 
@@ -53,7 +53,12 @@ class Layout:
         The same, to be changed.
         """
         return Layout(
-            list(self.places), dict(self.maps), set(self.carriers), self.wire, self.lines, dict(self._last)
+            list(self.places),
+            dict(self.maps),
+            dict(self.carriers),
+            self.described,
+            self.lines,
+            dict(self._last),
         )
 
     def add(self) -> int:
@@ -91,18 +96,20 @@ class Layout:
         """
         known = {place.line for place in self.places if place.stream is not None}
         found: dict[int, Section] = {}
-        carriers = set()
         for line, section in enumerate(wire):
             channels = _channels(section)
             if channels or (line in known and isCarrier(section)):
-                carriers.add(line)
+                self.carriers[line] = section
             else:
+                # An answer does not make of a line what it was not offered as.
+                if offer:
+                    self.carriers.pop(line, None)
                 self._put(found, Place(line), section, offer)
             for channel, child in channels:
                 index = self._put(found, Place(line, channel.streamID), child, offer)
                 if index is not None and offer:
                     self.maps[index] = channel
-        self.wire, self.carriers = wire, carriers
+        self.described = len(wire)
         self.lines = max(self.lines, len(wire)) if offer else self.lines
         absent = {
             index: compose.rejected(self._last[index])

@@ -575,7 +575,7 @@ class Session:
             sections = {place: section for place, section in sections.items() if place < count}
             bundle = [each for each in bundleOf(far.description) if each in bundle]
         agreed = {each.places[1 - who] for each in self.streams if each.now.pipeline is not None}
-        lines = far.now.lines if terms.kind is Kind.OFFER else len(far.now.wire)
+        lines = far.now.lines if terms.kind is Kind.OFFER else far.now.described
         ordered = [far.atLine(line, sections, agreed, terms) for line in range(lines)]
         address = next((each.address for each in ordered if each.address is not None), None)
         if address is None:

@@ -57,7 +57,7 @@ class Party:
         if self.bundle is not None:
             self.bundle.begin()
         for line, carrier in self.carriers.items():
-            carrier.section = self.now.wire[line] if line in self.now.carriers else None
+            carrier.section = self.now.carriers.get(line)
 
     def channel(
         self, place: int, make: Callable[[], ChannelCarrier], observe: Callable[[Event], None]
@@ -76,7 +76,7 @@ class Party:
         carrier = self.carriers.get(line)
         if carrier is None or carrier.closed:
             carrier = self.carriers[line] = make()
-            carrier.section = self.now.wire[line]
+            carrier.section = self.now.carriers[line]
             side = self.side.value
             carrier.notify = lambda event: observe(replace(event, side=side, line=line))
         return carrier.share(self.now.maps[place])
@@ -96,7 +96,7 @@ class Party:
             if place is None or place not in sections:
                 raise UsageError("the descriptions do not have the same sections")
             return sections[place]
-        wire, carrier = layout.wire[line], self.carriers.get(line)
+        wire, carrier = layout.carriers[line], self.carriers.get(line)
         children = [
             (layout.maps[place], sections[place].lines)
             for place in layout.at(line)

@@ -482,6 +482,23 @@ class ChangeTests(ChannelTestCase):
         self.assertChat(0, 0)
         self.assertChat(2, 1)
 
+    def test_strangeAnswer(self) -> None:
+        """
+        An answer that makes something else of the line that carries channels
+        closes them, and does not keep anybody from offering again.
+        """
+        lines = ["v=0", "o=- 2 3 IN IP4 203.0.113.7", "s=-", "c=IN IP4 203.0.113.7", "t=0 0"]
+        for number, far in enumerate(self.far):
+            lines += [f"m=message {2855 + number} TCP/MSRP *", "a=setup:actpass", f"a=path:{far.uri}"]
+        for version in (3, 4):
+            lines[1] = f"o=- 2 {version} IN IP4 203.0.113.7"
+            text = "\r\n".join([*lines, ""])
+            offer = Description.parse(self.result(self.session.offer(text, Side.CORE, answerer=True)))
+            self.assertEqual([each.media for each in offer.sections], ["application"])
+            strange = text.replace("203.0.113.7", "198.51.100.7")
+            answer = Description.parse(self.result(self.session.answer(strange)))
+            self.assertEqual([each.port for each in answer.sections], [0, 0])
+
     def test_R_73_associationLost(self) -> None:
         """
         When the association is lost, that is told for each channel.
