@@ -123,7 +123,9 @@ class Gateway(Service):
                 self.datapath = SocketDatapath(system.poller)
         self._pools = {side: _pools(network, reactor, config) for side, config in sides.items()}
         self._profiles = _profiles(self._routes)
-        self._endpoint = Endpoint(identity or self._newIdentity(), self._profiles)
+        identity = identity or self._newIdentity()
+        self._endpoint = Endpoint(identity, self._profiles)
+        self._plainEndpoint = Endpoint(identity)
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
 
@@ -234,14 +236,18 @@ class Gateway(Service):
         """
         See L{e2aegw.gateway.workshop.Workshop}.
         """
+        if kind not in KINDS:
+            raise NegotiationError(f"there is no transport of the kind {kind}")
         pools = self._pools[side]
         pool = next(iter(pools.values())) if version is None else pools.get(version)
         if pool is None:
             if strict:
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
-        endpoint = self._anonymousEndpoint if terms.anonymous else self._commonEndpoint
-        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, self._policy.consent))
+        endpoint, plain = self._commonEndpoint, self._commonPlainEndpoint
+        if terms.anonymous:
+            endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
+        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, self._policy.consent))
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -378,6 +384,12 @@ class Gateway(Service):
 
     def _anonymousEndpoint(self) -> Endpoint:
         return Endpoint(self._newIdentity(), self._profiles)
+
+    def _commonPlainEndpoint(self) -> Endpoint:
+        return self._plainEndpoint
+
+    def _anonymousPlainEndpoint(self) -> Endpoint:
+        return Endpoint(self._newIdentity())
 
     def _newIdentity(self) -> Identity:
         return Identity.generate(datetime.datetime.now(datetime.UTC))

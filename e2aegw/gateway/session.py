@@ -16,23 +16,28 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import GatewayError, NegotiationError, UsageError
+from e2aegw.gateway.layout import bundleOf, inOrder
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import reportMedia
 from e2aegw.gateway.stream import Party, Proposal, Stream
 from e2aegw.gateway.workshop import Workshop
 from e2aegw.interfaces import ISession
 from e2aegw.sansio import compose
+from e2aegw.sansio.datachannel import outside
 from e2aegw.sansio.e2ae import Decision, Protection, decide, inferSides, protection, requested
 from e2aegw.sansio.events import Event, LineRefused
 from e2aegw.sansio.report import PartyReport, SessionReport
 from e2aegw.sansio.sdp import Description, Line, Section, Side, family
 from e2aegw.sansio.terms import ICE, Kind, Terms
 from e2aegw.transport.bundle import Bundle, BundleStream
+from e2aegw.transport.channel import DataChannel
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
 
 _DEFAULT = Terms()
 #: The medium of what is protected from end to end.
 _SEALED = "sealed"
+#: The kind of transport that is a share of a carrier of data channels.
+_CHANNEL = "channel"
 #: What an offer's terms mean for its answer: who hides multiplexing from the
 #: far party does it for the near one.
 _MUX = {"accept": "accept", "demux": "accept", "reject": "reject"}
@@ -101,7 +106,7 @@ class Session:
         for which in (0, 1):
             side = self.parties[which].side if self.parties is not None else Side.ACCESS
             medias = [
-                reportMedia(stream.places[which] + 1, stream.now.section, stream.pipeline.legs[which])
+                reportMedia(self._line(stream, which) + 1, stream.now.section, stream.pipeline.legs[which])
                 for stream in self.streams
                 if stream.pipeline is not None
             ]
@@ -198,14 +203,15 @@ class Session:
         # An earlier offer that nobody answered is void (RFC 3261 clause 14.1:
         # a new offer that fails leaves everything as it was).
         self._withdraw()
-        bundled = _bundled(description)
+        near.draft, far.draft = near.layout.copy(), far.layout.copy()
+        description.sections = near.draft.explode(description.sections, offer=True)
+        bundled = bundleOf(description)
         self._adopt(near, description, who, bundled)
-        if near.bundle is not None:
-            near.bundle.begin()
+        near.begin()
         try:
             # RFC 9143 clause 7.1: the first of a bundle speaks for all, so it
             # comes before them.
-            for index in _inOrder(description, bundled):
+            for index in inOrder(description, bundled):
                 section = description.sections[index]
                 stream = self._find(who, index)
                 if stream is None:
@@ -218,10 +224,7 @@ class Session:
             if fresh:
                 self.parties = None
             raise
-        self._place(who)
-        for stream in self.streams:
-            if stream.places[who] >= len(description.sections):
-                stream.propose(Proposal(stream.now.section))
+        self._place(near, far, who)
         self._offerer = who
         near.offer = description
         if not self.answered:
@@ -235,9 +238,9 @@ class Session:
         who = 1 - self._offerer
         self._commit()
         party = self.parties[who]
-        if party.bundle is not None:
-            party.bundle.begin()
-        for index in _inOrder(description, _bundled(description)):
+        description.sections = party.layout.explode(description.sections, offer=False)
+        party.begin()
+        for index in inOrder(description, bundleOf(description)):
             stream = self._find(who, index)
             if stream is None or stream.pipeline is None:
                 continue
@@ -252,9 +255,6 @@ class Session:
                 continue
             for apply in reversed(applies):
                 apply()
-        for stream in self.streams:
-            if stream.pipeline is not None and stream.places[who] >= len(description.sections):
-                self._refuse(stream, "missing in the answer")
         party.description = description
         return self._describe(description, who, terms)
 
@@ -264,6 +264,8 @@ class Session:
         """
         assert self.parties is not None
         offerer = self.parties[self._offerer]
+        for party in self.parties:
+            party.layout, party.draft = party.now, None
         for stream in self.streams:
             stream.commit(self._offerer)
             self._checkOpen()
@@ -283,18 +285,38 @@ class Session:
         for stream in self.streams:
             stream.withdraw()
         self.streams = [stream for stream in self.streams if stream.agreed is not None]
+        for party in self.parties or ():
+            party.draft = None
 
-    def _place(self, who: int) -> None:
+    def _place(self, near: Party, far: Party, who: int) -> None:
         """
         Give sections that are new a place in the other party's description,
         behind those that it has.
         """
-        old = sum(1 for stream in self.streams if stream.agreed is not None)
         new = [stream for stream in self.streams if stream.agreed is None]
-        for offset, stream in enumerate(sorted(new, key=lambda stream: stream.places[who])):
-            stream.places[1 - who] = old + offset
+        new.sort(key=lambda stream: stream.places[who])
+        # RFC 8864 clause 6.5: a channel that is refused will be absent from the
+        # answer, and so there is nothing to ask the other party for.
+        refused = [
+            stream for stream in new if stream.now.pipeline is None and stream.places[who] in near.now.maps
+        ]
+        if not far.now.lines and len(refused) == len(new):
+            # A call about nothing would be a strange one.
+            refused = refused[1:]
+        for stream in new:
+            if stream in refused:
+                self.streams.remove(stream)
+                continue
+            stream.places[1 - who] = far.now.add()
             if stream.now.pipeline is not None:
-                stream.now.pipeline.legs[1 - who].line = old + offset
+                stream.now.pipeline.legs[1 - who].line = self._line(stream, 1 - who)
+
+    def _line(self, stream: Stream, who: int) -> int:
+        """
+        The line on the wire where a stream stands.
+        """
+        assert self.parties is not None
+        return self.parties[who].now.places[stream.places[who]].line
 
     def _parties(
         self, description: Description, side: Side | None, terms: Terms, who: int
@@ -347,7 +369,8 @@ class Session:
         except NegotiationError as e:
             if pipeline is not None and pipeline is not stream.pipeline:
                 pipeline.close()
-            self._happened(LineRefused(side=near.side.value, line=stream.places[who], reason=str(e)))
+            line = self._line(stream, who)
+            self._happened(LineRefused(side=near.side.value, line=line, reason=str(e)))
             return Proposal(section)
         wanted = near.side is Side.ACCESS and requested(section)
         told = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
@@ -382,6 +405,8 @@ class Session:
         leg, there = pipeline.legs[who], pipeline.legs[1 - who]
         sealed = pipeline.medium == _SEALED
         asItWas = Decision(sealed, there.proto, 1 - who in stream.protected)
+        if isinstance(leg.transport, DataChannel) or isinstance(there.transport, DataChannel):
+            return asItWas
         opened = sealed and near.side is Side.ACCESS and requested(section)
         wish = terms.transportProtocol or terms.e2ae
         if not wish and not opened and protection(section) is leg.protection:
@@ -441,13 +466,23 @@ class Session:
         nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
             section, near.side, far.side, decision
         )
+        if farKind == _CHANNEL:
+            raise NegotiationError("data channels are not offered by the gateway")
         nearAdapter = nearFactory.buildAdapter(section.proto)
         farAdapter = farFactory.buildAdapter(decision.proto)
         version = _version(section)
         mid = section.get("mid")
-        nearTransport = farTransport = None
+        nearTransport: Any = None
+        farTransport: Any = None
+        place = stream.places[who]
         try:
-            if mid is not None and mid in bundled:
+            if place in near.now.maps:
+                nearTransport = near.channel(
+                    place,
+                    lambda: self._workshop.transport(nearKind, near.side, version, terms),
+                    self._happened,
+                )
+            elif mid is not None and mid in bundled:
                 nearTransport = self._share(near, mid, nearKind, version, terms)
             else:
                 nearTransport = _sharable(self._workshop.transport(nearKind, near.side, version, terms))
@@ -456,7 +491,10 @@ class Session:
             farTransport = _sharable(
                 self._workshop.transport(farKind, far.side, asked or version, terms, strict=asked is not None)
             )
-            nearLine, farLine = stream.places[who], stream.places[1 - who]
+            # The other party's line is not known yet.
+            nearLine, farLine = self._line(stream, who), -1
+            if stream.agreed is not None:
+                farLine = self._line(stream, 1 - who)
             farProtection = _protectionOf(decision.proto)
             legs = [
                 Leg(nearAdapter, nearTransport, section.proto, protection(section), nearLine, near.side),
@@ -492,7 +530,7 @@ class Session:
         What has a transport of its own may have company from now on: a browser
         that was called bundles when it offers.
         """
-        for index in _inOrder(description, bundled):
+        for index in inOrder(description, bundled):
             stream, mid = self._find(who, index), description.sections[index].get("mid")
             if stream is None or stream.pipeline is None or mid is None or mid not in bundled:
                 continue
@@ -524,7 +562,9 @@ class Session:
                 except NegotiationError as e:
                     self._refuse(stream, str(e))
                 else:
-                    browser = near.protection is Protection.DTLS and leg.protection is not Protection.DTLS
+                    browser = leg.protection is not Protection.DTLS and (
+                        near.protection is Protection.DTLS or isinstance(near.transport, DataChannel)
+                    )
                     proto = stream.now.farProto if terms.kind is Kind.OFFER else leg.proto
                     sections[place] = self._section(section, proto, leg, own, browser, terms, mid)
                     lite = lite or leg.transport.lite
@@ -538,10 +578,10 @@ class Session:
             # a bundle have others.
             count = len(far.description.sections)
             sections = {place: section for place, section in sections.items() if place < count}
-            bundle = [each for each in _bundled(far.description) if each in bundle]
-        if sorted(sections) != list(range(len(sections))):
-            raise UsageError("the descriptions do not have the same sections")
-        ordered = [sections[place] for place in range(len(sections))]
+            bundle = [each for each in bundleOf(far.description) if each in bundle]
+        agreed = {each.places[1 - who] for each in self.streams if each.now.pipeline is not None}
+        lines = far.now.lines if terms.kind is Kind.OFFER else far.now.described
+        ordered = [far.atLine(line, sections, agreed, terms) for line in range(lines)]
         address = next((each.address for each in ordered if each.address is not None), None)
         if address is None:
             address = terms.mediaAddress or self._workshop.address(far.side, terms.addressFamily)
@@ -579,7 +619,10 @@ class Session:
                 mux = mux | {"accept"}
         if mux != terms.rtcpMux or ice is not terms.ice:
             terms = replace(terms, rtcpMux=mux, ice=ice)
-        lines = [*leg.adapter.describe(terms), *leg.transport.describe(terms)]
+        lines = list(leg.adapter.describe(terms))
+        # What the adapter lets pass, the other party has said already.
+        passes = leg.adapter.passes
+        lines += [line for line in leg.transport.describe(terms) if line.name not in passes]
         applied = (
             stream.now.applied
             if terms.kind is Kind.OFFER
@@ -619,7 +662,8 @@ class Session:
         The section of a stream that is not agreed to, in the form of the
         offer that it answers.
         """
-        return compose.rejected(stream.now.section, mid=mid)
+        section = stream.now.section
+        return compose.rejected(section, outside(section.proto), mid)
 
     def _mid(self, stream: Stream, who: int) -> str | None:
         """
@@ -649,7 +693,7 @@ class Session:
 
     def _refuse(self, stream: Stream, reason: str) -> None:
         stream.refuse()
-        self._happened(LineRefused(line=stream.places[0], reason=reason))
+        self._happened(LineRefused(line=self._line(stream, 0), reason=reason))
         self._checkOpen()
 
     def _checkOpen(self) -> None:
@@ -700,23 +744,3 @@ def _sharable(transport: Any) -> Any:
     A browser's transport, as a bundle of one that others can join later.
     """
     return Bundle(transport, "dtls-srtp").add("") if isinstance(transport, DTLSKeyTransport) else transport
-
-
-def _bundled(description: Description) -> list[str]:
-    """
-    The names of the sections that are to share a transport.
-    """
-    groups = description.bundles()
-    return groups[0] if groups else []
-
-
-def _inOrder(description: Description, bundled: Sequence[str]) -> list[int]:
-    """
-    The indexes of sections, those of a bundle first and in its order.
-    """
-
-    def rank(index: int) -> int:
-        mid = description.sections[index].get("mid")
-        return bundled.index(mid) if mid in bundled else len(bundled)
-
-    return sorted(range(len(description.sections)), key=rank)

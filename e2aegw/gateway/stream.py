@@ -2,13 +2,20 @@
 What a session knows of its parties and of each medium between them.
 """
 
-from collections.abc import Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field, replace
 
+from e2aegw.errors import UsageError
+from e2aegw.gateway.layout import Layout, Place
 from e2aegw.gateway.pipeline import Pipeline
 from e2aegw.interfaces import Apply
+from e2aegw.sansio import compose
+from e2aegw.sansio.datachannel import implode
+from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Description, Section, Side
+from e2aegw.sansio.terms import Terms
 from e2aegw.transport.bundle import Bundle
+from e2aegw.transport.channel import ChannelCarrier, DataChannel
 
 
 @dataclass(slots=True)
@@ -20,6 +27,9 @@ class Party:
     @ivar offer: its last offer, which may still be unanswered.
     @ivar sent: what it was sent last, to see what changed.
     @ivar bundle: the shared transport of its bundled sections.
+    @ivar layout: where its sections stand on the wire.
+    @ivar draft: the same, if the unanswered offer comes into force.
+    @ivar carriers: what carries data channels, by their line.
     """
 
     side: Side
@@ -28,6 +38,76 @@ class Party:
     sent: list[Section] = field(default_factory=list)
     version: int | None = None
     bundle: Bundle | None = None
+    layout: Layout = field(default_factory=Layout)
+    draft: Layout | None = None
+    carriers: dict[int, ChannelCarrier] = field(default_factory=dict)
+
+    @property
+    def now(self) -> Layout:
+        """
+        Where sections stand under the last offer.
+        """
+        return self.draft or self.layout
+
+    def begin(self) -> None:
+        """
+        There is a new description, with something new to say of what several
+        sections share.
+        """
+        if self.bundle is not None:
+            self.bundle.begin()
+        for line, carrier in self.carriers.items():
+            carrier.section = self.now.carriers.get(line)
+
+    def channel(
+        self, place: int, make: Callable[[], ChannelCarrier], observe: Callable[[Event], None]
+    ) -> DataChannel:
+        """
+        A data channel, on what carries all those of its line.
+
+        @param make: makes that, if need be.
+        @param observe: told of what happens to the line.
+
+        @raise NegotiationError: its stream is in use, or the party cannot be
+            reached.
+        @raise ResourceError: there are no ports.
+        """
+        line = self.now.places[place].line
+        carrier = self.carriers.get(line)
+        if carrier is None or carrier.closed:
+            carrier = self.carriers[line] = make()
+            carrier.section = self.now.carriers[line]
+            side = self.side.value
+            carrier.notify = lambda event: observe(replace(event, side=side, line=line))
+        return carrier.share(self.now.maps[place])
+
+    def atLine(self, line: int, sections: Mapping[int, Section], agreed: Set[int], terms: Terms) -> Section:
+        """
+        What stands at a line of the description for this party.
+
+        @param sections: by their places.
+        @param agreed: the places of those that are not rejected.
+
+        @raise UsageError: there is no section for that line.
+        """
+        layout = self.now
+        if line not in layout.carriers:
+            place = layout.find(Place(line))
+            if place is None or place not in sections:
+                raise UsageError("the descriptions do not have the same sections")
+            return sections[place]
+        wire, carrier = layout.carriers[line], self.carriers.get(line)
+        children = [
+            (layout.maps[place], sections[place].lines)
+            for place in layout.at(line)
+            if place in agreed and place in sections
+        ]
+        mid = wire.get("mid")
+        if not children or carrier is None or carrier.closed:
+            return compose.rejected(wire, mid=mid)
+        host, port = carrier.dtls.localAddress
+        own = [*carrier.describe(terms), *implode(children)]
+        return compose.section(wire, wire.proto, (terms.mediaAddress or host, port), (), own, mid)
 
 
 @dataclass(slots=True)

@@ -32,6 +32,8 @@ SUBPROTOCOLS: Mapping[str, tuple[str, str, str]] = {
     "t38": ("image", "DC/UDPTL", "t38"),
 }
 
+#: What goes where there are no data channels (TS 33.328 annex N.3.1).
+_OUTSIDE = {"DC/MSRP": "TCP/MSRP", "DC/BFCP": "TCP/BFCP", "DC/T140": "RTP/AVP", "DC/UDPTL": "udptl"}
 #: What the fields of RFC 8832 clause 5.1 have room for.
 _MAX_PRIORITY = (1 << 16) - 1
 _MAX_RELIABILITY = (1 << 32) - 1
@@ -135,6 +137,14 @@ def _count(options: Mapping[str, str], name: str, most: int) -> int | None:
     if not _NUMBER.match(value) or int(value) > most:
         raise NegotiationError(f"the {name} of a dcmap attribute is not a number up to {most}")
     return int(value)
+
+
+def outside(proto: str) -> str:
+    """
+    What a channel's section is called where there are no data channels; any
+    other section keeps its name.
+    """
+    return _OUTSIDE.get(proto.upper(), proto)
 
 
 def isCarrier(section: Section) -> bool:

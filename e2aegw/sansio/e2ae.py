@@ -7,6 +7,7 @@ import enum
 from dataclasses import dataclass
 
 from e2aegw.errors import NegotiationError
+from e2aegw.sansio.datachannel import outside
 from e2aegw.sansio.sdp import Description, Section, Side
 from e2aegw.sansio.terms import Terms
 
@@ -100,7 +101,7 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
     """
     given = protection(section)
     if given is None:
-        return Decision(False, section.proto)
+        return Decision(False, outside(section.proto))
     asked = (terms.transportProtocol or "").upper()
     if asked not in RTP_PROTOS:
         asked = ""

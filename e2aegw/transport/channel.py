@@ -69,6 +69,8 @@ class ChannelCarrier:
     @ivar maxMessageSize: the largest message that the remote party takes; 0 is
         any.
     @ivar notify: told of what concerns no channel in particular.
+    @ivar section: what the remote party says of the association; its first
+        channel that can be agreed to speaks for all.
     """
 
     authenticates = True
@@ -78,6 +80,7 @@ class ChannelCarrier:
         self.counters = dtls.counters
         self.maxMessageSize = datachannel.DEFAULT_MESSAGE_SIZE
         self.notify: Callable[[Event], None] = _ignore
+        self.section: Section | None = None
         self._clock = clock
         self._remotePort = SCTP_PORT
         self._association: Association | None = None
@@ -127,6 +130,13 @@ class ChannelCarrier:
             Line("sctp-port", str(SCTP_PORT)),
             Line("max-message-size", str(MAX_MESSAGE)),
         ]
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether it has ended, and cannot be used again.
+        """
+        return self._closed
 
     def share(self, channel: ChannelMap) -> "DataChannel":
         """
@@ -467,8 +477,15 @@ class DataChannel:
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
         See L{ILegPart}: all there is to say is said of the carrier.
+
+        @raise NegotiationError: the carrier cannot agree to its section.
         """
-        return _nothing
+        carrier, whole = self.carrier, self.carrier.section
+        if whole is None:
+            return _nothing
+        apply = carrier.configure(whole, terms)
+        carrier.section = None
+        return apply
 
     def describe(self, terms: Terms) -> Sequence[Line]:
         """

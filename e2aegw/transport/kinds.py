@@ -8,6 +8,8 @@ from typing import Any
 
 from e2aegw.interfaces import IPortSource, IStreamPortSource
 from e2aegw.sansio.dtls import Endpoint
+from e2aegw.transport.channel import ChannelCarrier
+from e2aegw.transport.dtls import DTLSTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
 from e2aegw.transport.stream import StreamTransport
 from e2aegw.transport.udp import UDPTransport
@@ -21,7 +23,9 @@ class Materials:
     @ivar clock: provides C{IReactorTime}, and C{IReactorTCP} for streams.
     @ivar ports: where to get UDP ports.
     @ivar streams: where to get TCP ports.
-    @ivar endpoint: our certificate; called when one is needed.
+    @ivar endpoint: our certificate, and what SRTP needs; called when one is
+        needed.
+    @ivar plain: our certificate alone.
     @ivar consent: whether to check for consent ourselves.
     """
 
@@ -29,6 +33,7 @@ class Materials:
     ports: IPortSource
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
+    plain: Callable[[], Endpoint]
     consent: bool = False
 
 
@@ -50,12 +55,21 @@ def _tcp(materials: Materials) -> StreamTransport:
     return StreamTransport(materials.clock, materials.streams)
 
 
+def _channel(materials: Materials) -> ChannelCarrier:
+    dtls = DTLSTransport(
+        materials.clock, materials.ports, materials.plain(), control=False, consent=materials.consent
+    )
+    return ChannelCarrier(materials.clock, dtls)
+
+
 #: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
 #: C{"dtls-srtp"}: the same, with keys agreed on by DTLS.
 #: C{"tcp"}: one connection, from whichever end the descriptions say.
+#: C{"channel"}: a data channel, of which the session asks a carrier.
 KINDS: dict[str, Callable[[Materials], Any]] = {
     "udp": _udp,
     "udp+rtcp": _udpWithControl,
     "dtls-srtp": _dtlsKeys,
     "tcp": _tcp,
+    "channel": _channel,
 }

@@ -3,7 +3,7 @@ A gateway on the memory network.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -43,6 +43,7 @@ class GatewayTestCase(SynchronousTestCase):
     A gateway with an access side, a core side and a clock.
     """
 
+    routes: ClassVar[tuple[Route, ...]] = ROUTES
     limits = LimitsTable()
     policy = PolicyTable()
 
@@ -50,18 +51,24 @@ class GatewayTestCase(SynchronousTestCase):
         """
         Start it.
         """
-        self.clock = Clock()
+        self.clock = self.makeClock()
         self.network = MemoryNetwork(self.clock)
         sides = {
             Side.ACCESS: SideConfig(addresses=((ACCESS, ACCESS), (ACCESS6, ACCESS6)), ports=(30000, 30099)),
             Side.CORE: SideConfig(addresses=((CORE, CORE), (CORE6, CORE6)), ports=(40000, 40099)),
         }
         self.gateway = Gateway(
-            self.clock, sides, ROUTES, network=self.network, limits=self.limits, policy=self.policy
+            self.clock, sides, self.routes, network=self.network, limits=self.limits, policy=self.policy
         )
         self.witness = Witness()
         self.gateway._observers.append(self.witness)
         self.gateway.startService()
+
+    def makeClock(self) -> Clock:
+        """
+        What the time is.
+        """
+        return Clock()
 
     def tearDown(self) -> None:
         """

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
@@ -22,50 +22,11 @@ from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.testing import MemoryNetwork
 from e2aegw.transport.stream import CONNECT_TIMEOUT, LINGER, RETRIES, SETUP_TIMEOUT, StreamTransport
+from tests.transport.connection import Connection, join
 
 OFFER = Terms(kind=Kind.OFFER)
 ANSWER = Terms(kind=Kind.ANSWER)
 HOST = "192.0.2.1"
-
-
-class Connection(StringTransportWithDisconnection):
-    """
-    The reactor's end of a TCP connection.
-
-    @ivar options: what was asked of the socket.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.options: list[str] = []
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """
-        See C{ITCPTransport}.
-        """
-        self.options.append("no delay")
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """
-        See C{ITCPTransport}.
-        """
-        self.options.append("keep alive")
-
-    def loseConnection(self) -> None:
-        """
-        Close when the producer has said all and the other side has read it.
-        """
-        self.disconnecting = True
-        if self.producer is None:
-            super().loseConnection()
-
-    def abortConnection(self) -> None:
-        """
-        See C{ITCPTransport}.
-        """
-        self.aborting = True
-        self.connected = False
-        self.protocol.connectionLost(Failure(ConnectionLost()))
 
 
 class Speaker(Protocol):
@@ -191,28 +152,16 @@ class StreamTestCase(SynchronousTestCase):
         @return: its connection, or L{None} if it is refused.
         """
         factory = self.reactor.tcpServers[-1][1]
-        return self.join(factory.buildProtocol(None), host)
+        return join(factory.buildProtocol(None), host)
 
     def connect(self) -> Connection:
         """
         Our attempt to connect succeeds.
         """
         self.reactor.advance(0)
-        connection = self.join(self.reactor.tcpClients[-1][2].buildProtocol(None))
+        connection = join(self.reactor.tcpClients[-1][2].buildProtocol(None))
         assert connection is not None
         return connection
-
-    def join(self, protocol: Any, host: str = "198.51.100.7") -> Connection | None:
-        """
-        Give a protocol a connection.
-        """
-        if protocol is None:
-            return None
-        connection: Any = Connection()
-        connection.protocol = protocol
-        connection.peerAddr = type("Address", (), {"host": host, "port": 40000})()
-        protocol.makeConnection(connection)
-        return connection  # type: ignore[no-any-return]
 
     def end(self) -> None:
         """
@@ -360,7 +309,7 @@ class PassiveTests(StreamTestCase):
         self.offered("active")
         factory = self.reactor.tcpServers[-1][1]
         one, two = factory.buildProtocol(None), factory.buildProtocol(None)
-        first, second = self.join(one), self.join(two)
+        first, second = join(one), join(two)
         assert first is not None and second is not None
         self.assertTrue(second.aborting)
         two.dataReceived(b"x")
@@ -413,7 +362,7 @@ class PassiveTests(StreamTestCase):
         factory = self.reactor.tcpServers[-1][1]
         late = factory.buildProtocol(None)
         self.end()
-        connection = self.join(late)
+        connection = join(late)
         assert connection is not None
         self.assertTrue(connection.aborting)
         self.assertIsNone(factory.buildProtocol(None))
