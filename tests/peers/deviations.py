@@ -168,13 +168,6 @@ DEVIATIONS: tuple[Deviation, ...] = (
         covers=lambda exchange, d: d.field == "user" and "username" in exchange.message.keys["replace"],
     ),
     Deviation(
-        reason="rtpengine goes on to offer multiplexing to the called party when the calling one no longer"
-        " does.  The gateway offers what the later offer says.",
-        covers=lambda exchange, d: (
-            exchange.name.startswith("multiplexing dropped") and d.field == "multiplexed"
-        ),
-    ),
-    Deviation(
         reason="The gateway says what is wrong with a description.",
         coversOutcome=_failsToParse,
     ),
