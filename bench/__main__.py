@@ -10,6 +10,7 @@ import datetime
 import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -52,6 +53,8 @@ def main() -> int:
     if trouble := _ready():
         print(f"bench: {trouble}", file=sys.stderr)
         return 1
+    # Whoever ends us ends what we started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))
     quick = os.environ.get("BENCH") == "quick"
     effort = QUICK if quick else FULL
     others = machine.others()

@@ -74,7 +74,7 @@ def page(tables: Sequence[Table], effort: Effort, cores: Cores, date: datetime.d
     targets = f"All of the {len(rows)} targets were reached."
     if missed:
         targets = f"Of the {len(rows)} targets {len(rows) - missed} were reached and {missed} were missed."
-    apart = "The measured program has one core for itself, and the load generator another."
+    apart = "The measured program runs on one core, the load generator on another."
     together = "There was one core for the measured program and the load generator."
     count = effort.repetitions
     return _TEXT.format(

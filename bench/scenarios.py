@@ -53,7 +53,7 @@ class Effort:
     held: int
 
 
-FULL = Effort(repetitions=3, seconds=3.0, pairs=1500, handshakes=200, held=2000)
+FULL = Effort(repetitions=3, seconds=2.5, pairs=1500, handshakes=200, held=2000)
 QUICK = Effort(repetitions=1, seconds=1.0, pairs=400, handshakes=60, held=2000)
 
 #: Programs in the order in which they are to be measured, each with the number
