@@ -483,7 +483,7 @@ class Session:
                     self._happened,
                 )
             elif mid is not None and mid in bundled:
-                nearTransport = self._share(near, mid, nearKind, version, terms)
+                nearTransport = self._share(near, mid, section, nearKind, version, terms)
             else:
                 nearTransport = _sharable(self._workshop.transport(nearKind, near.side, version, terms))
             # Nobody has to translate between versions of IP who need not.
@@ -511,17 +511,19 @@ class Session:
                     transport.loseConnection()
             raise
 
-    def _share(self, near: Party, mid: str, kind: str, version: int | None, terms: Terms) -> BundleStream:
+    def _share(
+        self, near: Party, mid: str, section: Section, kind: str, version: int | None, terms: Terms
+    ) -> BundleStream:
         """
         A share of the party's bundle.
 
         @raise NegotiationError: this section cannot be in it.
         """
-        bundle = near.bundle
+        bundle, common = near.bundle, _common(kind, protection(section))
         if bundle is None or not bundle.streams:
             transport = self._workshop.transport(kind, near.side, version, terms)
-            bundle = near.bundle = Bundle(transport, kind)
-        elif bundle.kind != kind:
+            bundle = near.bundle = Bundle(transport, common)
+        elif bundle.kind != common:
             raise NegotiationError("the sections of the bundle are not protected alike")
         return bundle.add(mid)
 
@@ -739,8 +741,18 @@ def _versionOf(leg: Leg) -> int:
     return 6 if family(leg.transport.localAddress[0]) == "IP6" else 4
 
 
+def _common(kind: str, given: Protection | None) -> str:
+    """
+    What sections must have in common to share a transport.  Whom to believe
+    depends on whether packets prove who they are from.
+    """
+    return f"{kind} {given.value if given is not None else 'other'}"
+
+
 def _sharable(transport: Any) -> Any:
     """
     A browser's transport, as a bundle of one that others can join later.
     """
-    return Bundle(transport, "dtls-srtp").add("") if isinstance(transport, DTLSKeyTransport) else transport
+    if not isinstance(transport, DTLSKeyTransport):
+        return transport
+    return Bundle(transport, _common("dtls-srtp", Protection.DTLS)).add("")

@@ -34,14 +34,13 @@ class Bundle:
     payload type.
 
     @ivar streams: the sections' shares.
+    @ivar kind: what they have in common.
     @ivar speaker: the one whose section tells of the transport.
     """
 
-    authenticates = True
-
     def __init__(self, transport: UDPTransport, kind: str) -> None:
         """
-        @param kind: what kind of transport it is.
+        @param kind: what sections must have in common to share it.
         """
         self.transport = transport
         self.kind = kind
@@ -133,6 +132,13 @@ class Bundle:
         stream.protocol.dataReceived(data)
         if len(self._sources) < MAX_SOURCES:
             self._sources[source] = stream
+
+    @property
+    def authenticates(self) -> bool:
+        """
+        See L{IAdapter}.
+        """
+        return all(getattr(stream.protocol, "authenticates", False) for stream in self.streams)
 
     @property
     def _keyed(self) -> bool:
