@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload, IOffloadable
-from e2aegw.sansio.e2ae import Protection
+from e2aegw.sansio.e2ae import Decision, Protection, protectionOf
 from e2aegw.sansio.events import (
     ConsentLost,
     Event,
@@ -24,7 +24,7 @@ from e2aegw.sansio.events import (
     Secured,
 )
 from e2aegw.sansio.flow import Flow
-from e2aegw.sansio.sdp import Side
+from e2aegw.sansio.sdp import Side, family
 
 #: Events after which a datapath may find what it needs.
 _SETTLING = (PathSettled, PairNominated, Secured, OldKeysForgotten, MediaStarted)
@@ -76,6 +76,23 @@ class Leg:
         if count != self._seen:
             self._seen, self.lastPacket = count, now
         return count
+
+    @property
+    def version(self) -> int:
+        """
+        The version of IP.
+        """
+        return 6 if family(self.transport.localAddress[0]) == "IP6" else 4
+
+    def protect(self, decision: Decision) -> Decision:
+        """
+        A decision about who takes this one's place.  The proto may say less
+        than is true: some write RTP/AVP, add keys, and mean it.
+        """
+        if decision.proto != self.proto or self.protection in (None, protectionOf(self.proto)):
+            return decision
+        proto = "RTP/SAVP" if self.protection is Protection.SDES else "UDP/TLS/RTP/SAVP"
+        return replace(decision, proto=proto)
 
     def flow(self) -> Flow | None:
         """

@@ -24,14 +24,13 @@ from e2aegw.gateway.workshop import Workshop
 from e2aegw.interfaces import ISession
 from e2aegw.sansio import compose
 from e2aegw.sansio.datachannel import outside
-from e2aegw.sansio.e2ae import Decision, Protection, decide, inferSides, protection, requested
+from e2aegw.sansio.e2ae import Decision, Protection, decide, inferSides, protection, protectionOf, requested
 from e2aegw.sansio.events import Event, LineRefused
 from e2aegw.sansio.report import PartyReport, SessionReport
 from e2aegw.sansio.sdp import Description, Line, Section, Side, family
 from e2aegw.sansio.terms import ICE, Kind, Terms
-from e2aegw.transport.bundle import Bundle, BundleStream
+from e2aegw.transport.bundle import Bundle, BundleStream, common, sharable
 from e2aegw.transport.channel import DataChannel
-from e2aegw.transport.dtlskeys import DTLSKeyTransport
 
 _DEFAULT = Terms()
 #: The medium of what is protected from end to end.
@@ -361,8 +360,8 @@ class Session:
             if pipeline is None or not self._serves(pipeline, stream, section, decision, terms, who, bundled):
                 if pipeline is not None:
                     there = pipeline.legs[1 - who]
-                    decision = _asProtected(decision, there)
-                    terms = replace(terms, addressFamily=terms.addressFamily or _versionOf(there))
+                    decision = there.protect(decision)
+                    terms = replace(terms, addressFamily=terms.addressFamily or there.version)
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
             leg = pipeline.legs[who]
             applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
@@ -412,7 +411,7 @@ class Session:
         if not wish and not opened and protection(section) is leg.protection:
             # Without a wish for the far party, both keep what they have.
             return asItWas
-        if _protectionOf(decision.proto) is Protection.NONE and 1 - who in stream.protected:
+        if protectionOf(decision.proto) is Protection.NONE and 1 - who in stream.protected:
             # Nobody takes protection away from a UE that asked for it.
             return asItWas
         return decision
@@ -436,14 +435,14 @@ class Session:
             return False
         if near.protection is None:
             return (section.proto, decision.proto) == (near.proto, far.proto)
-        same = decision.proto == far.proto or _protectionOf(decision.proto) is far.protection
+        same = decision.proto == far.proto or protectionOf(decision.proto) is far.protection
         if protection(section) is not near.protection or not same:
             return False
         # Ports are of one version of IP.  With ICE the address says little.
         version = None if section.has("ice-ufrag") else _version(section)
-        if version not in (None, _versionOf(near)) and self._workshop.has(near.side, version or 0):
+        if version not in (None, near.version) and self._workshop.has(near.side, version or 0):
             return False
-        if terms.addressFamily not in (None, _versionOf(far)):
+        if terms.addressFamily not in (None, far.version):
             return False
         # Who leaves a bundle needs ports of its own.
         return not (
@@ -483,19 +482,19 @@ class Session:
                     self._happened,
                 )
             elif mid is not None and mid in bundled:
-                nearTransport = self._share(near, mid, nearKind, version, terms)
+                nearTransport = self._share(near, mid, section, nearKind, version, terms)
             else:
-                nearTransport = _sharable(self._workshop.transport(nearKind, near.side, version, terms))
+                nearTransport = sharable(self._workshop.transport(nearKind, near.side, version, terms))
             # Nobody has to translate between versions of IP who need not.
             asked = terms.addressFamily
-            farTransport = _sharable(
+            farTransport = sharable(
                 self._workshop.transport(farKind, far.side, asked or version, terms, strict=asked is not None)
             )
             # The other party's line is not known yet.
             nearLine, farLine = self._line(stream, who), -1
             if stream.agreed is not None:
                 farLine = self._line(stream, 1 - who)
-            farProtection = _protectionOf(decision.proto)
+            farProtection = protectionOf(decision.proto)
             legs = [
                 Leg(nearAdapter, nearTransport, section.proto, protection(section), nearLine, near.side),
                 Leg(farAdapter, farTransport, decision.proto, farProtection, farLine, far.side),
@@ -511,17 +510,19 @@ class Session:
                     transport.loseConnection()
             raise
 
-    def _share(self, near: Party, mid: str, kind: str, version: int | None, terms: Terms) -> BundleStream:
+    def _share(
+        self, near: Party, mid: str, section: Section, kind: str, version: int | None, terms: Terms
+    ) -> BundleStream:
         """
         A share of the party's bundle.
 
         @raise NegotiationError: this section cannot be in it.
         """
-        bundle = near.bundle
+        bundle, shared = near.bundle, common(kind, protection(section))
         if bundle is None or not bundle.streams:
             transport = self._workshop.transport(kind, near.side, version, terms)
-            bundle = near.bundle = Bundle(transport, kind)
-        elif bundle.kind != kind:
+            bundle = near.bundle = Bundle(transport, shared)
+        elif bundle.kind != shared:
             raise NegotiationError("the sections of the bundle are not protected alike")
         return bundle.add(mid)
 
@@ -712,20 +713,6 @@ class Session:
         self._workshop.sessionHappened(self, event)
 
 
-def _protectionOf(proto: str) -> Protection | None:
-    return protection(Section("audio", 1, proto, ()))
-
-
-def _asProtected(decision: Decision, leg: Leg) -> Decision:
-    """
-    A decision for a new leg, in the place of one whose proto may say less than
-    is true: some write RTP/AVP, add keys, and mean it.
-    """
-    if decision.proto != leg.proto or leg.protection in (None, _protectionOf(leg.proto)):
-        return decision
-    return replace(decision, proto="RTP/SAVP" if leg.protection is Protection.SDES else "UDP/TLS/RTP/SAVP")
-
-
 def _version(section: Section) -> int | None:
     """
     The version of IP that a section speaks of, if it does.
@@ -733,14 +720,3 @@ def _version(section: Section) -> int | None:
     if section.address in (None, "0.0.0.0", "::"):
         return None
     return 6 if family(str(section.address)) == "IP6" else 4
-
-
-def _versionOf(leg: Leg) -> int:
-    return 6 if family(leg.transport.localAddress[0]) == "IP6" else 4
-
-
-def _sharable(transport: Any) -> Any:
-    """
-    A browser's transport, as a bundle of one that others can join later.
-    """
-    return Bundle(transport, "dtls-srtp").add("") if isinstance(transport, DTLSKeyTransport) else transport

@@ -61,6 +61,13 @@ def protection(section: Section) -> Protection | None:
     return None
 
 
+def protectionOf(proto: str) -> Protection | None:
+    """
+    How a section with this proto is protected, as far as that tells.
+    """
+    return protection(Section("audio", 1, proto, ()))
+
+
 def requested(section: Section) -> bool:
     """
     Whether a UE asks the network to end its protection at the edge.  Values

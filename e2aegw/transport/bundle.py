@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from e2aegw.errors import RemoteError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IKeyExporter
+from e2aegw.sansio.e2ae import Protection
 from e2aegw.sansio.events import Event, PathChanged
 from e2aegw.sansio.flow import Path
 from e2aegw.sansio.rtp import mid as midOf
@@ -34,14 +35,13 @@ class Bundle:
     payload type.
 
     @ivar streams: the sections' shares.
+    @ivar kind: what they have in common.
     @ivar speaker: the one whose section tells of the transport.
     """
 
-    authenticates = True
-
     def __init__(self, transport: UDPTransport, kind: str) -> None:
         """
-        @param kind: what kind of transport it is.
+        @param kind: what sections must have in common to share it.
         """
         self.transport = transport
         self.kind = kind
@@ -135,6 +135,13 @@ class Bundle:
             self._sources[source] = stream
 
     @property
+    def authenticates(self) -> bool:
+        """
+        See L{IAdapter}.
+        """
+        return all(getattr(stream.protocol, "authenticates", False) for stream in self.streams)
+
+    @property
     def _keyed(self) -> bool:
         return isinstance(self.transport, DTLSKeyTransport) and self.transport.contexts(False) is not None
 
@@ -161,6 +168,26 @@ class Bundle:
     def _happened(self, event: Event) -> None:
         for stream in list(self.streams):
             stream.notify(event)
+
+
+def common(kind: str, protection: Protection | None) -> str:
+    """
+    What sections must have in common to share a transport.  Whom to believe
+    depends on whether packets prove who they are from.
+
+    @param kind: the kind of transport.
+    """
+    return f"{kind} {protection.value if protection is not None else 'other'}"
+
+
+def sharable(transport: Any) -> Any:
+    """
+    A browser's transport, as a bundle of one that others can join later;
+    any other as it is.
+    """
+    if not isinstance(transport, DTLSKeyTransport):
+        return transport
+    return Bundle(transport, common("dtls-srtp", Protection.DTLS)).add("")
 
 
 def _number(value: str) -> int | None:

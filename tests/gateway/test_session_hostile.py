@@ -10,6 +10,7 @@ from zope.interface import provider
 from e2aegw.sansio.sdp import Side
 from e2aegw.sansio.srtp import MAX_SOURCES
 from e2aegw.sansio.terms import Terms
+from e2aegw.transport.component import LATCH_WINDOW
 from tests.gateway.telephones import CallTestCase
 from tests.gateway.test_session_dtls import TO_CORE, BrowserTestCase
 
@@ -125,3 +126,43 @@ class LogTests(CallTestCase):
         [reason] = [str(event["reason"]) for event in told if "refused" in str(event["log_format"])]
         self.assertTrue(reason.isprintable())
         self.assertLess(len(reason), 300)
+
+
+class PlainBundleTests(CallTestCase):
+    """
+    A bundle that is not protected, of a telephone without ICE.
+    """
+
+    def section(self, proto: str = "RTP/AVP", media: str = "audio", lines: str = "") -> str:
+        """
+        A section.
+        """
+        return (
+            f"m={media} {self.phone.port} {proto} 0\r\nc=IN IP4 203.0.113.7\r\n"
+            f"a=mid:{media}\r\na=rtcp-mux\r\n{lines}"
+        )
+
+    def test_R_108_latchingIsShort(self) -> None:
+        """
+        Nobody latches onto it after the window.
+        """
+        sdp = self.phone.session() + "a=group:BUNDLE audio\r\n" + self.section()
+        offer = self.result(self.session.offer(sdp, Side.CORE, Terms(e2ae={"sdes-srtp"})))
+        answer = self.result(self.session.answer(self.ue.answer(offer)))
+        self.clock.advance(2 * LATCH_WINDOW)
+        address = ("203.0.113.1", int(re.findall(r"m=audio (\d+)", answer)[0]))
+        stranger = self.network.bind(("203.0.113.66", 6000), lambda data, source: None)
+        self.addCleanup(stranger.close)
+        stranger.sendto(b"\x80\x00\x00\x01" + bytes(168), address)
+        self.network.flush()
+        self.assertEqual(self.ue.received, [])
+
+    def test_mixed(self) -> None:
+        """
+        What is protected does not share a transport with what is not.
+        """
+        key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40 + "\r\na=3ge2ae:requested\r\n"
+        sdp = self.phone.session() + "a=group:BUNDLE audio video\r\n"
+        sdp += self.section("RTP/SAVP", lines=key) + self.section(media="video")
+        offer = self.result(self.session.offer(sdp, Side.ACCESS))
+        self.assertEqual([port != "0" for port in re.findall(r"m=[a-z]+ (\d+)", offer)], [True, False])

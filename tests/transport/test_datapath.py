@@ -57,6 +57,8 @@ class DatapathTestCase(SynchronousTestCase):
 
     offloads = True
     suites: ClassVar[tuple[str, ...]] = (CM80,)
+    host = HOST
+    ports = (PORTS, MORE_PORTS)
 
     def setUp(self) -> None:
         """
@@ -70,8 +72,8 @@ class DatapathTestCase(SynchronousTestCase):
         self.gateway = Gateway(
             self.reactor,
             {
-                Side.ACCESS: SideConfig(addresses=((HOST, HOST),), ports=PORTS),
-                Side.CORE: SideConfig(addresses=((HOST, HOST),), ports=MORE_PORTS),
+                Side.ACCESS: SideConfig(addresses=((self.host, self.host),), ports=self.ports[0]),
+                Side.CORE: SideConfig(addresses=((self.host, self.host),), ports=self.ports[1]),
             },
             ROUTES,
             limits=LimitsTable(media_timeout=0, silent_timeout=0, offer_timeout=0),
@@ -79,8 +81,8 @@ class DatapathTestCase(SynchronousTestCase):
             datapath=self.datapath if self.offloads else None,
         )
         self.world = SocketNetwork(self.reactor)
-        self.ue = Terminal(self.world, HOST, suites=self.suites, lines=REQUESTED)
-        self.phone = Terminal(self.world, HOST)
+        self.ue = Terminal(self.world, self.host, suites=self.suites, lines=REQUESTED)
+        self.phone = Terminal(self.world, self.host)
         self.session = self.gateway.newSession("call")
 
     def tearDown(self) -> None:
@@ -190,7 +192,7 @@ class MediaTests(DatapathTestCase):
         """
         self.call()
         self.assertMedia()
-        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stranger = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(stranger.close)
         for to in (self.ue.remote, self.phone.remote):
             assert to is not None
@@ -227,6 +229,16 @@ class PlainTests(MediaTests):
         """
         super().setUp()
         self.ue.lines = []
+
+
+class IPv6Tests(MediaTests):
+    """
+    The same over IPv6, where there is one address for everybody.
+    """
+
+    host = "::1"
+    base = random.randrange(10000, 30000, 500)
+    ports = ((base, base + 199), (base + 200, base + 399))
 
 
 class SlowTests(MediaTests):
@@ -293,7 +305,7 @@ class ChangeTests(DatapathTestCase):
         Media goes to a new address at once, though nothing was heard from
         there.
         """
-        other = Terminal(self.world, HOST)
+        other = Terminal(self.world, self.host)
         self.addCleanup(other.close)
         self.reoffer(lambda sdp: sdp.replace(f"m=audio {self.phone.port}", f"m=audio {other.port}"))
         packet = self.ue.sendMedia()
@@ -471,7 +483,7 @@ class HandOverTests(DatapathTestCase):
         elsewhere, no socket is left behind.
         """
         self.call()
-        other = Terminal(self.world, HOST)
+        other = Terminal(self.world, self.host)
         self.addCleanup(other.close)
         pipeline = self.session.streams[0].pipeline
         assert pipeline is not None
