@@ -36,6 +36,9 @@ HANDSHAKES = 20.0
 #: Seconds within which everything of a deleted call is gone.
 GONE = 1.0
 #: What a timer is, and how many of them there may be more after all calls than
+#: Objects of one kind that may happen to be there, or not, when they are
+#: counted: what a request that is just being answered is made of.
+PASSING = 3
 #: after the first ones: cancelled ones are forgotten when their time comes.
 TIMER, CANCELLED = "twisted.internet.base.DelayedCall", 10
 #: How many KiB a call may leave behind for a while, once the first rounds have
@@ -272,7 +275,9 @@ class SoakTests(SynchronousTestCase):
             census.append(self.gateway.census())
         more = census[-1] - census[0]
         self.assertLess(more.pop(TIMER, 0), CANCELLED)
-        self.assertEqual(more, {}, "objects are left")
+        # A leak leaves one for each call, or at least for each round.
+        left = {name: count for name, count in more.items() if count > PASSING}
+        self.assertEqual(left, {}, "objects are left")
         self.assertLess(memory[-1] - memory[WARM - 1], REMEMBERED * ROUND * (len(memory) - WARM), memory)
         for port in self.gateway.ports:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
