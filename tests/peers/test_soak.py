@@ -275,7 +275,7 @@ class SoakTests(SynchronousTestCase):
             census.append(self.gateway.census())
         more = census[-1] - census[0]
         self.assertLess(more.pop(TIMER, 0), CANCELLED)
-        # A leak leaves one for each call, or at least for each round.
+        # A leak leaves one for each call.
         left = {name: count for name, count in more.items() if count > PASSING}
         self.assertEqual(left, {}, "objects are left")
         self.assertLess(memory[-1] - memory[WARM - 1], REMEMBERED * ROUND * (len(memory) - WARM), memory)
