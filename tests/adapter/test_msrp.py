@@ -148,7 +148,7 @@ class MessageTests(SynchronousTestCase):
         call.establish()
         before = len(call.b.requests)
         headers = ["Message-ID: abc", "Byte-Range: 1-*/*", "Content-Type: a/b"]
-        other = call.a.path[:-5] + "x;tcp"
+        other = call.a.path.removesuffix(";tcp") + "x;tcp"
         for options in (
             {"to": other},
             {"sender": "msrps://x.example.com:1/x;tcp"},
