@@ -25,8 +25,11 @@ from e2aegw.interfaces import Address, IDatagramNetwork, IDatagramPort, Receive
 PAUSE = 0.001
 #: Datagrams within L{SPAN} seconds that make sockets busy.  A handshake of a
 #: few datagrams does not: for those, to pause would only cost.
-BUSY = 30
+BUSY = 15
 SPAN = 0.01
+#: Looks in a row that find one datagram at most, until sockets that were busy
+#: are so no more: packets do not come evenly.
+QUIET = 8
 #: Packets read before the reactor gets a turn, so that a flood of media does
 #: not keep signalling waiting.
 BUDGET = 4096
@@ -56,6 +59,7 @@ class Poller:
         self._readers: dict[int, Callable[[], None]] = {}
         self._since = 0.0
         self._count = 0
+        self._quiet = 0
         self._pausing: Any = None
 
     _log = Logger()
@@ -122,9 +126,11 @@ class Poller:
 
     def _resume(self) -> None:
         self._pausing = None
-        if self._drain() > 1 and self._readers:
+        self._quiet = 0 if self._drain() > 1 else self._quiet + 1
+        if self._quiet < QUIET and self._readers:
             self._pausing = self._time.callLater(PAUSE, self._resume)
         else:
+            self._quiet = 0
             self._gate.modify(self._sockets.fileno(), select.EPOLLIN)
 
     def _drain(self) -> int:
