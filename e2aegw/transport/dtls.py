@@ -47,11 +47,22 @@ class Secure:
     @ivar source: who it is with.
     @ivar nonce: the random value of the remote party's ClientHello, by which
         it is known wherever it comes from; empty if we began.
+    @ivar hello: our ClientHello, as long as there was no response to it.
     @ivar early: whether it began before the present description.
     @ivar verified: whether the certificate is the one of the description.
     """
 
-    __slots__ = ("association", "certificate", "contexts", "early", "held", "nonce", "source", "verified")
+    __slots__ = (
+        "association",
+        "certificate",
+        "contexts",
+        "early",
+        "held",
+        "hello",
+        "nonce",
+        "source",
+        "verified",
+    )
 
     def __init__(self, association: Association, source: Address, nonce: bytes = b"") -> None:
         self.association = association
@@ -61,6 +72,7 @@ class Secure:
         self.certificate: bytes | None = None
         self.contexts: tuple[Context, Context] | None = None
         self.held: list[tuple[bytes, Address]] = []
+        self.hello: list[bytes] = []
 
     def hold(self, data: bytes, source: Address) -> None:
         """
@@ -301,13 +313,21 @@ class DTLSTransport(UDPTransport):
             return
         attempts = self._attempts[number]
         if attempts:
-            if component.isValid is not None or attempts[0].source == remote:
-                attempts[0].source = remote
+            attempt = attempts[0]
+            if component.isValid is not None or attempt.source == remote:
+                if attempt.source != remote:
+                    attempt.source = remote
+                    # Who waits there has heard nothing yet.
+                    for datagram in attempt.hello:
+                        component.sendTo(datagram, remote)
                 return
             attempts.clear()
         attempt = Secure(self._endpoint.connect(client=True), remote)
         attempts.append(attempt)
         attempt.association.start(self._clock.seconds())
+        while (hello := attempt.association.nextDatagram()) is not None:
+            attempt.hello.append(hello)
+            component.sendTo(hello, remote)
         self._advance(number, attempt)
 
     def _dtlsReceived(self, data: bytes, component: Component, source: Address) -> None:
@@ -320,6 +340,7 @@ class DTLSTransport(UDPTransport):
             secure.source = source
         try:
             secure.association.receive(data, self._clock.seconds())
+            secure.hello.clear()
         finally:
             self._advance(component.number, secure)
 

@@ -516,7 +516,7 @@ class BrowserTests(DatapathTestCase):
         Connect it.
         """
         super().setUp()
-        self.browser = Browser(self.world, HOST, port=0)
+        self.browser = Browser(self.world, self.host, port=0)
         self.addCleanup(self.browser.port.close)
         sdp = self.browser.session("a=group:BUNDLE 0\r\n") + self.browser.section("a=mid:0\r\n")
         offer = self.successResultOf(self.session.offer(sdp, Side.ACCESS, TO_CORE))
@@ -550,6 +550,27 @@ class BrowserTests(DatapathTestCase):
         The datapath has the packets.
         """
         self.assertMedia()
+        self.assertTrue(self.offloaded)
+        self.assertMedia()
+
+    def test_newCertificate(self) -> None:
+        """
+        With a new association media goes on, and in the datapath's care again
+        once the old keys are forgotten.
+        """
+        self.assertMedia()
+        self.browser.port.close()
+        self.browser = Browser(self.world, self.host, port=0)
+        sdp = self.browser.session("a=group:BUNDLE 0\r\n") + self.browser.section("a=mid:0\r\n")
+        offer = self.successResultOf(self.session.offer(sdp, Side.ACCESS, TO_CORE))
+        self.browser.accept(self.successResultOf(self.session.answer(self.phone.answer(offer))))
+        self.browser.check()
+        self.reactor.until(lambda: self.browser.established)
+        self.reactor.quiet()
+        self.assertMedia()
+        self.assertFalse(self.offloaded)
+        for _ in range(100):
+            self.assertMedia()
         self.assertTrue(self.offloaded)
         self.assertMedia()
 
