@@ -7,7 +7,7 @@ import enum
 from dataclasses import dataclass
 
 from e2aegw.errors import NegotiationError
-from e2aegw.sansio.datachannel import outside
+from e2aegw.sansio.datachannel import inside, outside
 from e2aegw.sansio.sdp import Description, Section, Side
 from e2aegw.sansio.terms import Terms
 
@@ -107,6 +107,11 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
         media instead.
     """
     given = protection(section)
+    if near is not far and far is Side.ACCESS and terms.e2ae is not None and "webrtc" in terms.e2ae:
+        # A browser has no other way to take these.
+        proto = inside(section)
+        if proto is not None:
+            return Decision(False, proto)
     if given is None:
         return Decision(False, outside(section.proto))
     asked = (terms.transportProtocol or "").upper()

@@ -25,6 +25,7 @@ from e2aegw.errors import NegotiationError, RemoteError, ResourceError, UsageErr
 from e2aegw.interfaces import Address, Apply, IMediaTransport
 from e2aegw.sansio import datachannel
 from e2aegw.sansio.channels import (
+    RESTARTED,
     Channel,
     ChannelClosed,
     ChannelDrained,
@@ -33,14 +34,15 @@ from e2aegw.sansio.channels import (
     ChannelOpened,
     Channels,
 )
-from e2aegw.sansio.datachannel import ChannelMap
+from e2aegw.sansio.datachannel import UNKNOWN, ChannelMap, reliable
 from e2aegw.sansio.dcep import Open
-from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event
+from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event, LegLost
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import Closed, Established
 from e2aegw.sansio.sctp.settings import Settings
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Terms
+from e2aegw.transport.bundle import BundleRecords
 from e2aegw.transport.dtls import DTLSTransport
 
 #: What our descriptions say of the largest message (RFC 8841 clause 6).
@@ -75,7 +77,7 @@ class ChannelCarrier:
 
     authenticates = True
 
-    def __init__(self, clock: Any, dtls: DTLSTransport) -> None:
+    def __init__(self, clock: Any, dtls: DTLSTransport | BundleRecords) -> None:
         self.dtls = dtls
         self.counters = dtls.counters
         self.maxMessageSize = datachannel.DEFAULT_MESSAGE_SIZE
@@ -86,8 +88,10 @@ class ChannelCarrier:
         self._association: Association | None = None
         self._channels: Channels | None = None
         self._shares: dict[int, DataChannel] = {}
+        # Those that the remote party may open in band, by subprotocol.
+        self._awaited: dict[str, DataChannel] = {}
         self._timer: IDelayedCall | None = None
-        self._secured = False
+        self._secured = self._agreed = False
         self._draining = False
         self._closed = False
         dtls.notify = self._happened
@@ -111,12 +115,12 @@ class ChannelCarrier:
             self.maxMessageSize = size
             # RFC 8841 clause 9.3: a new port is a new association over the
             # same DTLS, and port 0 is none.
-            renews = port != self._remotePort
-            self._remotePort = port
+            renews, begins = port != self._remotePort, not self._agreed
+            self._remotePort, self._agreed = port, True
             if renews:
-                self._end("the remote party took another port")
+                self._end("the remote party took another port", isOver=not port)
             applyTransport()
-            if renews and self._secured:
+            if (renews or begins) and self._secured and self._association is None:
                 self._begin()
 
         return apply
@@ -140,10 +144,16 @@ class ChannelCarrier:
 
     def share(self, channel: ChannelMap) -> "DataChannel":
         """
-        A channel that both parties know of (RFC 8864).
+        A channel that both parties know of (RFC 8864), or that the remote
+        party may open in band (RFC 8832).
 
         @raise NegotiationError: the stream is in use.
         """
+        if channel.streamID == UNKNOWN:
+            if channel.subprotocol in self._awaited:
+                raise NegotiationError(f"a channel for {channel.subprotocol} is awaited already")
+            share = self._awaited[channel.subprotocol] = DataChannel(self, channel)
+            return share
         if channel.streamID in self._shares:
             raise NegotiationError(f"stream {channel.streamID} is in use")
         share = DataChannel(self, channel)
@@ -160,14 +170,35 @@ class ChannelCarrier:
         A channel is not needed any more; with the last one goes the
         association.
         """
-        if self._shares.get(share.map.streamID) is not share:
+        if share not in self._all():
             return
-        del self._shares[share.map.streamID]
+        self._awaited = {name: each for name, each in self._awaited.items() if each is not share}
+        self.shut(share)
+        self._shares = {stream: each for stream, each in self._shares.items() if each is not share}
+        if not self._all():
+            self.loseConnection()
+
+    def shut(self, share: "DataChannel") -> None:
+        """
+        Close a channel when what waits in it is sent.
+        """
         if share.channel is not None and self._channels is not None:
             self._channels.close(share.channel, self._clock.seconds())
             self._drain()
-        if not self._shares:
-            self.loseConnection()
+
+    @property
+    def shares(self) -> int:
+        """
+        How many channels it has, or is to have.
+        """
+        return len(self._all())
+
+    @property
+    def streams(self) -> set[int]:
+        """
+        The streams of its channels.
+        """
+        return set(self._shares)
 
     def loseConnection(self) -> None:
         """
@@ -190,7 +221,7 @@ class ChannelCarrier:
         See L{IHandshakeListener}.
         """
         # The old association's keys are gone: nobody would understand its ABORT.
-        self._end("new DTLS association", tell=False)
+        self._end("new DTLS association", tell=False, isOver=False)
         self._secured = True
         self._begin()
 
@@ -247,15 +278,15 @@ class ChannelCarrier:
         """
         Keep what arrives in a channel that is open; see L{Association.pause}.
         """
-        if self._association is not None and share.connected:
-            self._association.pause(share.map.streamID)
+        if self._association is not None and share.connected and share.channel is not None:
+            self._association.pause(share.channel.streamID)
 
     def resume(self, share: "DataChannel") -> None:
         """
         Let go of what was kept.
         """
-        if self._association is not None and share.connected:
-            self._association.resume(share.map.streamID, self._clock.seconds())
+        if self._association is not None and share.connected and share.channel is not None:
+            self._association.resume(share.channel.streamID, self._clock.seconds())
             self._drain()
 
     # Inside
@@ -264,7 +295,9 @@ class ChannelCarrier:
         """
         Both sides begin (RFC 8841 clause 9.3).
         """
-        if self._closed or not self._remotePort:
+        if self._closed or not self._remotePort or not self._agreed:
+            # On an association that others share, the remote party need not
+            # know of the channels yet.
             return
         settings = Settings(
             localPort=SCTP_PORT, remotePort=self._remotePort, maxMessage=MAX_MESSAGE, lowWater=LOW_WATER
@@ -275,9 +308,13 @@ class ChannelCarrier:
         self._association.associate(self._clock.seconds())
         self._drain()
 
+    def _all(self) -> "list[DataChannel]":
+        # One that was opened in band is in both.
+        return list({id(each): each for each in (*self._shares.values(), *self._awaited.values())}.values())
+
     def _addAll(self) -> None:
         for share in self._shares.values():
-            if share.channel is None:
+            if share.channel is None and share.map.streamID != UNKNOWN:
                 try:
                     self._add(share)
                 except NegotiationError:
@@ -336,12 +373,8 @@ class ChannelCarrier:
         channel = event.channel
         share = self._shares.get(channel.streamID)
         if share is None or share.channel is not channel:
-            if isinstance(event, ChannelOpened) and not channel.ours and self._channels is not None:
-                # Opened in band, and no section goes with it.
-                self.counters["channels refused"] += 1
-                label, protocol = channel.terms.label[:MAX_NAMED], channel.terms.protocol[:MAX_NAMED]
-                self.notify(ChannelRefused(stream=channel.streamID, label=label, protocol=protocol))
-                self._channels.close(channel, self._clock.seconds())
+            if isinstance(event, ChannelOpened) and not channel.ours:
+                self._openedInBand(channel)
         elif isinstance(event, ChannelMessage):
             share.messageReceived(event.data)
         elif isinstance(event, ChannelOpened):
@@ -349,22 +382,51 @@ class ChannelCarrier:
         elif isinstance(event, ChannelDrained):
             share.drained()
         elif isinstance(event, ChannelClosed):
-            share.channel = None
-            share.lost(_reason(event.reason))
+            self._forget(share)
+            share.lost(_reason(event.reason), isOver=event.reason != RESTARTED)
 
-    def _lost(self, reason: str) -> None:
+    def _openedInBand(self, channel: Channel) -> None:
+        """
+        The remote party opened a channel: it is one that a section goes with,
+        or is refused.
+        """
+        terms = channel.terms
+        partial = terms.maxRetransmits is not None or terms.maxLifetime is not None or not terms.ordered
+        share = self._awaited.get(terms.protocol.lower())
+        if share is None or share.channel is not None or (partial and reliable(share.map.subprotocol)):
+            self.counters["channels refused"] += 1
+            label, protocol = terms.label[:MAX_NAMED], terms.protocol[:MAX_NAMED]
+            self.notify(ChannelRefused(stream=channel.streamID, label=label, protocol=protocol))
+            if self._channels is not None:
+                self._channels.close(channel, self._clock.seconds())
+            return
+        share.channel = channel
+        self._shares[channel.streamID] = share
+        share.opened()
+
+    def _forget(self, share: "DataChannel") -> None:
+        """
+        A share has no channel any more.  If it was opened in band, another one
+        may be.
+        """
+        channel, share.channel = share.channel, None
+        if channel is not None and share.map.streamID == UNKNOWN:
+            self._shares.pop(channel.streamID, None)
+
+    def _lost(self, reason: str, *, isOver: bool) -> None:
         """
         What channels there were are no more.
         """
         for share in list(self._shares.values()):
-            share.channel = None
-            share.lost(_reason(reason))
+            self._forget(share)
+            share.lost(_reason(reason), isOver=isOver)
 
-    def _end(self, reason: str, *, tell: bool = True) -> None:
+    def _end(self, reason: str, *, tell: bool = True, isOver: bool = True) -> None:
         """
         There is no association any more.
 
         @param tell: whether to say so to the remote party.
+        @param isOver: whether there will be none.
         """
         association, self._association, self._channels = self._association, None, None
         if self._timer is not None:
@@ -376,7 +438,7 @@ class ChannelCarrier:
             association.abort(self._clock.seconds())
             while (datagram := association.nextDatagram()) is not None:
                 self.dtls.write(datagram)
-        self._lost(reason)
+        self._lost(reason, isOver=isOver)
 
     def _schedule(self) -> None:
         at = self._association.nextTimeout() if self._association is not None else None
@@ -397,7 +459,7 @@ class ChannelCarrier:
             self._drain()
 
     def _happened(self, event: Event) -> None:
-        for share in list(self._shares.values()):
+        for share in self._all():
             share.notify(event)
 
 
@@ -542,6 +604,13 @@ class DataChannel:
         self.carrier.remove(self)
         self.connected = False
 
+    def shut(self) -> None:
+        """
+        Close the channel when what waits in it is sent.  It is still ours, and
+        may come back with a new association.
+        """
+        self.carrier.shut(self)
+
     # Producing: what arrives
 
     def pauseProducing(self) -> None:
@@ -649,9 +718,11 @@ class DataChannel:
         except RemoteError as e:
             self.counters["dropped " + e.reason] += 1
 
-    def lost(self, reason: Failure) -> None:
+    def lost(self, reason: Failure, *, isOver: bool = True) -> None:
         """
         The channel is no more; with a new association it may come back.
+
+        @param isOver: whether there will be none, as far as is known.
         """
         if not self.connected:
             return
@@ -662,6 +733,8 @@ class DataChannel:
             self._producer.resumeProducing()
         if self.protocol is not None:
             self.protocol.connectionLost(reason)
+        if isOver:
+            self.notify(LegLost(reason=reason.getErrorMessage()))
 
 
 def _nothing() -> None:
