@@ -119,9 +119,7 @@ class Layout:
             if place.line == line and place.stream is not None
         ]
 
-    def explode(
-        self, wire: Sequence[Section], *, offer: bool, awaited: Iterable[str] = ()
-    ) -> list[Section]:
+    def explode(self, wire: Sequence[Section], *, offer: bool, awaited: Iterable[str] = ()) -> list[Section]:
         """
         The sections of a description, by index.  Those that are not there any
         more are as if rejected.

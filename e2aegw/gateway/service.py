@@ -113,7 +113,7 @@ class Gateway(Service):
         self.sessions: dict[Session, tuple[tuple[int, int], float]] = {}
         self.ended = 0
         self.appliedInAnswers = policy.applied_in_answers
-        self.channels = policy.channels
+        self.channels: Sequence[str] = policy.channels
         self.datapath = datapath
         self.limits = limits
         self._policy = policy

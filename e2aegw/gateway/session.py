@@ -201,9 +201,7 @@ class Session:
             awaited = ()
         description.sections = near.draft.explode(description.sections, offer=True, awaited=awaited)
         assert self.parties is not None
-        offer = Offer(
-            description, self.parties, who, terms, self._agreed, self._workshop, self._happened
-        )
+        offer = Offer(description, self.parties, who, terms, self._agreed, self._workshop, self._happened)
         offer.adopt(self.streams)
         near.begin()
         try:

@@ -214,6 +214,8 @@ class StreamTransport:
         """
         if not self._closed:
             self._shut = True
+            # TLS waits for a producer to say that there is no more.
+            self.unregisterProducer()
             self._finish()
 
     def _finish(self) -> None:
