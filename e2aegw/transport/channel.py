@@ -356,6 +356,8 @@ class ChannelCarrier:
                 self._say(said)
             elif (event := association.nextEvent()) is not None:
                 if isinstance(event, Established):
+                    # RFC 8260: no long message keeps the others waiting.
+                    self.counters["interleaved associations"] += event.interleaved
                     # When the remote party began anew, channels were closed.
                     self._addAll()
                 try:

@@ -4,16 +4,48 @@ browser.
 """
 
 from tests.peers.deadline import until
-from tests.peers.desk import DeskCase
+from tests.peers.desk import DeskCase, sections
+from tests.peers.echophone import EchoPhone
 
 #: Octets of a file.
 FILE = 10_000_000
+#: RTP packets that make a conversation: half a second's.
+PACKETS = 25
 
 
 class Stories(DeskCase):
     """
     What happens, for any browser.
     """
+
+    def newTelephone(self) -> EchoPhone:
+        """
+        Somebody to talk to.
+        """
+        telephone = EchoPhone()
+        self.addCleanup(telephone.end)
+        return telephone
+
+    def converses(self, telephone: EchoPhone) -> None:
+        """
+        Sound passes both ways.
+        """
+        before, heard = self.page("statistics")["received"], telephone.heard
+        until(
+            lambda: self.page("statistics")["received"] > before + PACKETS,
+            "the browser hears itself",
+            explain=self.situation,
+        )
+        self.assertGreater(telephone.heard, heard + PACKETS // 2)
+
+    def assertOneBundle(self, answer: str) -> None:
+        """
+        All sections of an answer are on one port.
+        """
+        ports = {section.split()[1] for section in sections(answer)}
+        self.assertEqual(len(ports), 1, answer)
+        self.assertNotIn("0", ports)
+        self.assertIn("a=group:BUNDLE", answer)
 
     def test_R_65_files(self) -> None:
         """
@@ -37,3 +69,88 @@ class Stories(DeskCase):
         self.opened(0)
         self.assertEqual(self.page("statistics")["role"], "client")
         self.exchange(0, self.far[0], FILE)
+
+    def test_R_65_besideAVoice(self) -> None:
+        """
+        A voice and a chat in one bundle: one transport, one handshake.
+        """
+        telephone = self.newTelephone()
+        answer = self.call(0, telephone=telephone, audio=True)
+        self.assertOneBundle(answer)
+        self.opened(0)
+        self.converses(telephone)
+        self.exchange(0, self.far[0], 1_000_000)
+        self.assertEqual(self.page("statistics")["pairs"], 1)
+
+    def test_R_65_dataFirst(self) -> None:
+        """
+        The line of channels is the first of the bundle, and speaks for it.
+        """
+        telephone = self.newTelephone()
+        answer = self.call(0, telephone=telephone, audio=True, dataFirst=True)
+        self.assertTrue(sections(answer)[0].startswith("m=application"), answer)
+        self.assertOneBundle(answer)
+        self.opened(0)
+        self.converses(telephone)
+        self.exchange(0, self.far[0], 20_000)
+
+    def test_addedAndRemoved(self) -> None:
+        """
+        A chat comes to a call, and a voice to a chat, in the bundle that there
+        is; a channel that is closed and left out leaves the others alone.
+        """
+        telephone = self.newTelephone()
+        self.call(0)
+        self.opened(0)
+        self.exchange(0, self.far[0], 20_000)
+        self.page("speak")
+        answer = self.reoffer(telephone=telephone)
+        self.assertOneBundle(answer)
+        self.converses(telephone)
+        self.exchange(0, self.far[0], 20_000)
+        self.page("add", 2)
+        self.reoffer(telephone=telephone)
+        self.opened(0, 2)
+        self.exchange(0, self.far[0], 20_000)
+        self.exchange(2, self.far[1], 900)
+        self.page("close", 0)
+        until(lambda: self.far[0].ended, "the connection is closed", explain=self.situation)
+        self.reoffer(telephone=telephone)
+        self.exchange(2, self.far[1], 900)
+
+    def test_R_69_closedByThePage(self) -> None:
+        """
+        The page sends a file and closes its channel at once: all of it arrives,
+        and then the connection ends; the other chat goes on.
+        """
+        self.call(0, 2)
+        self.opened(0, 2)
+        sent = self.page("send", 0, 2_000_000)
+        self.page("close", 0)
+        self.assertEqual(self.far[0].awaitMessage(), sent)
+        until(lambda: self.far[0].ended, "the connection is closed", explain=self.situation)
+        self.exchange(2, self.far[1], 900)
+
+    def test_R_73_closedByTheFarEnd(self) -> None:
+        """
+        The far end sends a file and ends its connection: all of it arrives,
+        and then the channel is closed; the other chat goes on.
+        """
+        self.call(0, 2)
+        self.opened(0, 2)
+        sent = self.far[0].say(self.noise(2_000_000))
+        self.far[0].disconnect()
+        self.assertEqual(self.page("next", 0), sent)
+        until(lambda: self.page("state")["0"] == "closed", "the channel is closed", explain=self.situation)
+        self.exchange(2, self.far[1], 900)
+
+    def test_R_73_gone(self) -> None:
+        """
+        The page leaves without a word to anybody but the gateway: all
+        connections end.
+        """
+        self.call(0, 2)
+        self.opened(0, 2)
+        self.exchange(0, self.far[0], 900)
+        self.page("hangUp")
+        until(lambda: self.far[0].ended and self.far[1].ended, "the connections are closed")

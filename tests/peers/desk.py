@@ -155,10 +155,34 @@ class DeskCase(SynchronousTestCase):
         @return: the answer that it gets.
         """
         more = {"DTLS": dtls} if dtls else {}
-        self.core = self.tell("offer", self.page("offer"), direction=["external", "internal"], **flags)
+        offer = self.fromHere(self.page("offer"))
+        self.core = self.tell("offer", offer, direction=["external", "internal"], **flags)
         answer = self.tell("answer", self.answerFor(self.core, setup, telephone), **more)
-        self.page("accept", answer)
+        self.page("accept", self.onTheWay(answer))
         return answer
+
+    def fromHere(self, offer: str) -> str:
+        """
+        What becomes of the browser's description on its way to the gateway.
+        """
+        return offer
+
+    def onTheWay(self, answer: str) -> str:
+        """
+        What becomes of the gateway's description on its way to the browser.
+        """
+        return answer
+
+    def counters(self) -> dict[str, int]:
+        """
+        What the gateway counted on the browser's side, all lines together.
+        """
+        found: dict[str, int] = {}
+        query = self.ng.command("query", call_id=self.label, flags=["all-counters"])
+        for media in query["tags"]["browser"]["medias"]:
+            for stream in media["streams"]:
+                found.update(stream.get("counters", {}))
+        return found
 
     def opened(self, *streams: int) -> None:
         """
