@@ -39,7 +39,7 @@ from e2aegw.sansio.dcep import Open
 from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event, LegLost
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import Closed, Established
-from e2aegw.sansio.sctp.settings import Settings
+from e2aegw.sansio.sctp.settings import REASSEMBLY_FACTOR, Settings
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Terms
 from e2aegw.transport.bundle import BundleRecords
@@ -56,6 +56,14 @@ HIGH_WATER = 262144
 #: Octets that still wait when it is asked to go on: at 200 Mbit/s they last
 #: for some milliseconds, in which more can be fetched.
 LOW_WATER = 65536
+#: Octets that an association keeps of what arrives until it can be delivered;
+#: then the remote party has to wait.  At 200 Mbit/s they last for 40 ms, which
+#: is more than a path in one country needs.
+RECEIVE_WINDOW = 1 << 20
+#: The most octets of messages that a line's association holds because the other
+#: leg does not take them: its window, and what the rest of a message that does
+#: not fit into it may make of that.
+MAX_HELD = RECEIVE_WINDOW * REASSEMBLY_FACTOR
 #: Characters of what the remote party calls a channel that an event repeats.
 MAX_NAMED = 100
 
@@ -187,6 +195,13 @@ class ChannelCarrier:
             self._drain()
 
     @property
+    def held(self) -> int:
+        """
+        How many octets wait to be delivered; see L{MAX_HELD}.
+        """
+        return 0 if self._association is None else self._association.held
+
+    @property
     def shares(self) -> int:
         """
         How many channels it has, or is to have.
@@ -300,7 +315,11 @@ class ChannelCarrier:
             # know of the channels yet.
             return
         settings = Settings(
-            localPort=SCTP_PORT, remotePort=self._remotePort, maxMessage=MAX_MESSAGE, lowWater=LOW_WATER
+            localPort=SCTP_PORT,
+            remotePort=self._remotePort,
+            maxMessage=MAX_MESSAGE,
+            lowWater=LOW_WATER,
+            receiveWindow=RECEIVE_WINDOW,
         )
         self._association = Association(settings)
         self._channels = Channels(self._association, client=self.dtls.isClient)

@@ -23,3 +23,21 @@ class FirefoxTests(chats.Stories):
     """
 
     browserClass = Firefox
+
+
+@needs(peers.CHROMIUM)
+class ChromiumBadWeatherTests(chats.BadWeatherStories):
+    """
+    Chromium on a bad path.
+    """
+
+    browserClass = Chromium
+
+
+@needs(peers.FIREFOX)
+class FirefoxBadWeatherTests(chats.BadWeatherStories):
+    """
+    Firefox on a bad path.
+    """
+
+    browserClass = Firefox
