@@ -118,16 +118,18 @@ class BundlingBrowser:
                 port = 0
             only = bundleOnly and name != present[0]
             mid = name.removeprefix("no ")
-            kind = "audio %d UDP/TLS/RTP/SAVPF 0" if mid == "voice" else (
-                "application %d UDP/DTLS/SCTP webrtc-datachannel"
+            kind = (
+                "audio %d UDP/TLS/RTP/SAVPF 0"
+                if mid == "voice"
+                else ("application %d UDP/DTLS/SCTP webrtc-datachannel")
             )
             lines += ["m=" + kind % (0 if only else port), f"a=mid:{mid}"]
             if only:
                 lines.append("a=bundle-only")
             if name == "voice":
                 # A browser never does without.
-                lines += [str(line) for line in self.bundle.transport.describe(OFFER) if "rtcp" not in line.name]
-                lines += ["a=rtcp-mux"]
+                own = self.bundle.transport.describe(OFFER)
+                lines += [*(str(line) for line in own if "rtcp" not in line.name), "a=rtcp-mux"]
             elif name == "data":
                 lines += [str(line) for line in self.carrier.describe(OFFER)]
                 for stream, share in self.shares.items():
@@ -416,10 +418,8 @@ class DataBundleTests(ChannelTestCase):
         A voice that comes to an association that was made without SRTP is
         refused; the channels go on.
         """
-        self.several.bundle.transport._endpoint = Endpoint(
-            Identity.generate(datetime.datetime.now(datetime.UTC))
-        )
-        self.several.bundle.transport.keyless = True
+        transport: Any = self.several.bundle.transport
+        transport._endpoint = Endpoint(Identity.generate(datetime.datetime.now(datetime.UTC)))
         self.several.write(0)
         self.call("data")
         self.assertChat(0, 0)
@@ -430,5 +430,3 @@ class DataBundleTests(ChannelTestCase):
         self.assertEqual([bool(each.port) for each in answer], [True, False])
         self.assertEqual(len(sections), 2)
         self.assertChat(0, 0)
-
-

@@ -75,7 +75,7 @@ class FoldingTests(ChannelTestCase):
         @return: what the core gets.
         """
         # It has no ICE, whatever it is offered.
-        section.lines = [line for line in section.lines if "ice-" not in line.name and line.name != "candidate"]
+        section.lines = [line for line in section.lines if not line.name.startswith(("ice-", "candidate"))]
         self.browser.carrier.configure(section, OFFER)()
         self.browser.carrier.describe(ANSWER)
         for channel, child in explode(section):
@@ -142,7 +142,8 @@ class FoldingTests(ChannelTestCase):
         What no route goes with is refused, and the others go on.
         """
         sections = self.called("image 6000 udptl t38", "chat")
-        self.assertEqual([(each.media, bool(each.port)) for each in sections], [("image", False), ("application", True)])
+        found = [(each.media, bool(each.port)) for each in sections]
+        self.assertEqual(found, [("image", False), ("application", True)])
         self.assertEqual(len(self.happened(LineRefused)), 1)
 
     def test_R_66_notTaken(self) -> None:

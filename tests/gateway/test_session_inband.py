@@ -73,7 +73,8 @@ class InBandTestCase(ChannelTestCase):
         lines = ["v=0", "o=- 2 2 IN IP4 203.0.113.7", "s=-", "c=IN IP4 203.0.113.7", "t=0 0"]
         for section in core:
             port = 0 if section.media in refused or not section.port else self.printer.port
-            lines += [f"m={section.media} {port} {section.proto} {' '.join(section.formats)}", "a=setup:active"]
+            lines.append(f"m={section.media} {port} {section.proto} {' '.join(section.formats)}")
+            lines.append("a=setup:active")
         sections = Description.parse(self.result(self.session.answer("\r\n".join([*lines, ""])))).sections
         if sections[0].port:
             self.browser.accept(sections[0])
@@ -121,13 +122,13 @@ class InBandTests(InBandTestCase):
         then is joined to its core line, in both directions.
         """
         core = self.asked()
-        self.assertEqual([(each.media, each.proto) for each in core], [("text", "RTP/AVP"), ("application", "TCP/BFCP")])
+        found = [(each.media, each.proto) for each in core]
+        self.assertEqual(found, [("text", "RTP/AVP"), ("application", "TCP/BFCP")])
         (answer,) = self.told(core)
         self.assertNotEqual(answer.port, 0)
         self.assertEqual((answer.all("dcmap"), answer.all("dcsa")), ([], []))
         channel = self.open("T140")
-        heard: list[bytes] = []
-        self.network.lose = lambda data, source, to: heard.append(data) if to[0] == "203.0.113.7" else False
+        heard = self.record()
         self.say(channel, b"hello")
         self.assertIn(b"hello", heard)
         self.printer._ports[0].sendto(b"\x80back at you", self.port(core))

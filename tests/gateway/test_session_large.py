@@ -170,4 +170,3 @@ class LargeFileTests(ChannelTestCase):
         """
         (session,) = self.gateway.sessions
         return session.streams[0].pipeline.legs[0].transport.carrier  # type: ignore[union-attr]
-

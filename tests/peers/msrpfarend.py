@@ -231,9 +231,10 @@ class MSRPFarEnd:
                 if len(buffer) < end:
                     searched = at
                     break
-                if buffer[end - 2 : end] != b"\r\n" or buffer[end - 3 : end - 2] not in (b"$", b"+", b"#"):
+                flag, line = bytes(buffer[end - 3 : end - 2]), bytes(buffer[end - 2 : end])
+                if line != b"\r\n" or flag not in (b"$", b"+", b"#"):
                     raise ValueError(f"not the end of a message: {bytes(buffer[at:end])!r}")
-                self._hear(start[1], start[2], bytes(buffer[start.end() : at]), bytes(buffer[end - 3 : end - 2]))
+                self._hear(start[1], start[2], bytes(buffer[start.end() : at]), flag)
                 del buffer[:end]
                 searched = 0
 
