@@ -93,6 +93,17 @@ class DeskCase(SynchronousTestCase):
         """
         return self.browser.evaluate(f"desk.{call}({', '.join(map(json.dumps, arguments))})")
 
+    def pageAtLength(self, seconds: float, call: str, *arguments: Any) -> Any:
+        """
+        Have the page do something that takes its time.
+        """
+        self.page("begin", call, *arguments)
+        job = until(
+            lambda: (found := self.page("outcome"))["over"] and found, call, seconds, explain=self.situation
+        )
+        self.assertIsNone(job["trouble"])
+        return job["value"]
+
     def newFarEnd(self, **more: Any) -> MSRPFarEnd:
         """
         One more MSRP endpoint.
@@ -207,11 +218,10 @@ class DeskCase(SynchronousTestCase):
         """
         Send so many octets each way, and compare.
         """
-        sent = self.page("send", stream, size)
+        sent = self.pageAtLength(seconds, "send", stream, size)
         self.assertEqual(far.awaitMessage(seconds), sent, self.situation())
-        data = self.noise(size)
-        sent = far.say(data)
-        self.assertEqual(self.page("next", stream), sent, self.situation())
+        sent = far.say(self.noise(size))
+        self.assertEqual(self.pageAtLength(seconds, "next", stream), sent, self.situation())
         self.assertEqual(self.page("trouble"), [])
         self.assertEqual(far.trouble, [])
 

@@ -254,6 +254,19 @@ class Desk {
     return await digest(await this.chats[stream].next());
   }
 
+  // What takes longer than anybody waits for a page: begin it, and ask.
+  begin(method, ...values) {
+    const job = (this.job = { over: false, value: null, trouble: null });
+    this[method](...values)
+      .then((value) => { job.value = value; }, (error) => { job.trouble = String(error); })
+      .finally(() => { job.over = true; });
+    return "begun";
+  }
+
+  outcome() {
+    return this.job;
+  }
+
   // Say something every so often until told to stop; the far end says it back.
   converse(stream, pause) {
     const chat = this.chats[stream];
