@@ -195,13 +195,6 @@ class ChannelCarrier:
             self._drain()
 
     @property
-    def held(self) -> int:
-        """
-        How many octets wait to be delivered; see L{MAX_HELD}.
-        """
-        return 0 if self._association is None else self._association.held
-
-    @property
     def shares(self) -> int:
         """
         How many channels it has, or is to have.

@@ -156,7 +156,7 @@ class LargeFileTests(ChannelTestCase):
                 self.network.flush()
             self.clock.advance(0.5)
             self.network.flush()
-            most = max(most, carrier.held)
+            most = max(most, carrier._association._transfer.inbound.used)
             for transaction, sender in reader.feed(slow.read(RATE // 2)):
                 slow.protocol.dataReceived(
                     b"MSRP %b 200 OK\r\nTo-Path: %b\r\nFrom-Path: %b\r\n-------%b$\r\n"

@@ -138,14 +138,6 @@ class Association:
         """
         return self._outbound.queue.bufferedAmount(streamID)
 
-    @property
-    def held(self) -> int:
-        """
-        How many bytes of the receive window are taken: by messages that
-        nobody took, and by incomplete ones.
-        """
-        return 0 if self._transfer is None else self._transfer.inbound.used
-
     def setLowWater(self, streamID: int, size: int) -> None:
         """
         Ask for L{BufferLow <e2aegw.sansio.sctp.events.BufferLow>} whenever
