@@ -62,7 +62,7 @@ def tables(struct: Any, path: str = "") -> dict[str, dict[str, tuple[str, str]]]
     """
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for field in msgspec.structs.fields(struct):
-        if field.name == "adapter":
+        if field.name in ("adapter", "filter"):
             continue
         kinds = [field.type, *getattr(field.type, "__args__", ())]
         [*inner] = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
