@@ -289,7 +289,7 @@ class MessageTests(SynchronousTestCase):
         """
         What is aborted never arrives.
         """
-        self.adapter.sendUnit(Fragment(self.head(), b"hel", None, 1))
+        self.adapter.sendUnit(Fragment(self.head(), b"some", None, 1))
         self.adapter.sendUnit(Fragment(self.head(), b"", ABORT, 4, first=False))
         self.assertEqual(self.chat.messages, [])
         self.assertEqual(self.adapter.counters["messages aborted"], 1)
