@@ -32,6 +32,9 @@ class Side(enum.Enum):
     ACCESS = "access"
     CORE = "core"
 
+    # Members are what they are; Enum's own makes a hash of the name, in Python.
+    __hash__ = object.__hash__
+
     @property
     def other(self) -> "Side":
         """

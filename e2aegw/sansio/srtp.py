@@ -63,6 +63,9 @@ class Profile(enum.Enum):
     AES_CM_128_HMAC_SHA1_80 = "AES_CM_128_HMAC_SHA1_80"
     AES_CM_128_HMAC_SHA1_32 = "AES_CM_128_HMAC_SHA1_32"
 
+    # Members are what they are; Enum's own makes a hash of the name, in Python.
+    __hash__ = object.__hash__
+
     @property
     def dtls(self) -> str:
         return _PROFILES[self][0]
@@ -106,7 +109,7 @@ def _policy(profile: Profile, inbound: bool) -> Any:
     return policy
 
 
-_policies = {(profile, inbound): _policy(profile, inbound) for profile in Profile for inbound in (False, True)}
+_policies = {(profile, way): _policy(profile, way) for profile in Profile for way in (False, True)}
 
 
 @dataclass(frozen=True, slots=True)
