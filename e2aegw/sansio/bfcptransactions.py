@@ -47,14 +47,16 @@ from e2aegw.sansio.bfcpfragments import MAX_DATAGRAM, Assembly, divide
 #: Seconds of T1 at the least, and at first (RFC 8855 clause 8.3.1).
 T1: Final = 0.5
 #: Seconds of T1 at the most, however slow the remote party was: nobody waits
-#: longer than a minute to hear that it is gone.
-MAX_T1: Final = 4.0
+#: longer than half a minute to hear that it is gone.
+MAX_T1: Final = 2.0
 #: The clock's granularity in the computation of T1, in seconds.
 GRANULARITY: Final = 0.1
 #: Repetitions of a request.
 REPETITIONS: Final = 3
-#: T2, in units of T1 (clause 8.3.3).
-T2_FACTOR: Final = 2**4 * 1.25
+#: Seconds of T2 (clause 8.3.3).  It has to encompass all repetitions by the
+#: remote party, whose T1 is not known here, so it is taken for as long as ours
+#: may be.
+T2: Final = MAX_T1 * 2**4 * 1.25
 #: Seconds that a request may wait for the other leg's response.  Its sender
 #: gives up sooner, whatever its T1 is, and does not use the number again soon.
 PATIENCE: Final = 60.0
@@ -95,10 +97,10 @@ class _Answer:
     What was said in response to a request, or is yet to be said.
     """
 
-    __slots__ = ("datagrams", "expires", "primitive")
+    __slots__ = ("datagrams", "expires", "question")
 
-    def __init__(self, primitive: int, expires: float) -> None:
-        self.primitive = primitive
+    def __init__(self, question: bytes, expires: float) -> None:
+        self.question = question
         self.datagrams: list[bytes] = []
         self.expires = expires
 
@@ -107,7 +109,7 @@ class _Answer:
         """
         Octets that are kept.
         """
-        return sum(map(len, self.datagrams))
+        return len(self.question) + sum(map(len, self.datagrams))
 
 
 class DatagramHop:
@@ -200,11 +202,8 @@ class DatagramHop:
         header = Header.parse(message)
         primitive = header.primitive
         pending = self._answers.get(header.name)
-        if pending is not None and not pending.datagrams and _answers(primitive, pending.primitive):
-            pending.datagrams = self._answer(header, message)
-            pending.expires = now + self._t2
-            self._remembered += pending.size
-            self._forget(now)
+        if pending is not None and not pending.datagrams and _answers(primitive, pending.question[1]):
+            self._remember(header, pending, message, now)
             return
         if primitive not in QUESTIONS and primitive not in NOTICES and primitive != Primitive.GOODBYE:
             # Nobody waits for it any more; or it is an acknowledgement, which
@@ -254,7 +253,7 @@ class DatagramHop:
         A message in the reliable form, if this completes one.
         """
         if header.isFragment:
-            payload = self._assembly.add(data, header, now, self._t2)
+            payload = self._assembly.add(data, header, now, T2)
             if payload is None:
                 return None
         elif len(data) != header.length:
@@ -266,20 +265,22 @@ class DatagramHop:
     def _requestReceived(self, header: Header, message: bytes, now: float) -> None:
         self._forget(now)
         known = self._answers.get(header.name)
-        if known is not None:
+        if known is not None and known.question != message:
+            # Whoever begins to count anew does not repeat itself.
+            self._remembered -= self._answers.pop(header.name).size
+        elif known is not None:
             name = "retransmissions received"
             self._counters[name] = self._counters.get(name, 0) + 1
             self._out.extend(known.datagrams)
             return
-        answer = self._answers[header.name] = _Answer(header.primitive, now + PATIENCE)
+        answer = self._answers[header.name] = _Answer(message, now + PATIENCE)
+        self._remembered += answer.size
         acknowledgement = NOTICES.get(Primitive(header.primitive))
         if acknowledgement is None and header.primitive == Primitive.GOODBYE and self.toServer:
             acknowledgement = Primitive.GOODBYE_ACK
         if acknowledgement is not None:
             reply = bytes(header._replace(primitive=acknowledgement, payload=0).over(RELIABLE))
-            answer.datagrams = self._answer(header, reply)
-            answer.expires = now + self._t2
-            self._remembered += answer.size
+            self._remember(header, answer, reply, now)
             # Clause 8.2: over a reliable transport it has no transaction.
             message = reform(message, Header.parse(message)._replace(transaction=0))
         self._messages.append(message)
@@ -337,6 +338,14 @@ class DatagramHop:
         self._out.extend(datagrams)
         return datagrams
 
+    def _remember(self, header: Header, answer: _Answer, message: bytes, now: float) -> None:
+        """
+        Send a response, and keep it for repetitions of the request.
+        """
+        answer.datagrams = self._answer(header, message)
+        answer.expires = now + T2
+        self._remembered += sum(map(len, answer.datagrams))
+
     def _giveUp(self, request: _Request) -> None:
         """
         There is no response, and never will be.
@@ -346,10 +355,6 @@ class DatagramHop:
             self._messages.append(errorMessage(asked, Fault.GENERIC))
 
     # Time
-
-    @property
-    def _t2(self) -> float:
-        return self._t1 * T2_FACTOR
 
     def _measure(self, took: float) -> None:
         """
