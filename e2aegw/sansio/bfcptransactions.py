@@ -216,6 +216,8 @@ class DatagramHop:
             self._giveUp(request)
             return
         self._waiting.append(request)
+        if self._request is not None:
+            self._counters["units that waited"] = self._counters.get("units that waited", 0) + 1
         self._begin(now)
 
     def nextTimeout(self) -> float | None:

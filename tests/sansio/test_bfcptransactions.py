@@ -185,7 +185,7 @@ class ClientTests(TransactionTestCase):
         for number in range(MAX_WAITING + 3):
             self.assertEqual(self.hop.full, number > HIGH_WATER)
             self.send(NOTICE)
-        self.assertEqual(self.counters, {"unsent no room": 2})
+        self.assertEqual(self.counters, {"unsent no room": 2, "units that waited": MAX_WAITING})
         for number in range(1, MAX_WAITING + 2):
             self.assertEqual(self.sent(), [over(NOTICE, transaction=number)])
             self.receive(as_(Primitive.FLOOR_STATUS_ACK, over(NOTICE, transaction=number)))
@@ -321,7 +321,7 @@ class ServerTests(TransactionTestCase):
         self.assertEqual(
             self.passed(), [errorMessage(Header.parse(each), Fault.GENERIC) for each in (HELLO, other)]
         )
-        self.assertEqual(self.counters, {"retransmissions sent": 3, "requests without response": 2})
+        self.assertEqual(self.counters, {"retransmissions sent": 3, "requests without response": 2, "units that waited": 1})
         self.assertIsNone(self.hop.nextTimeout())
         self.receive(over(NOTICE, transaction=3))
         self.assertFalse(self.hop.silent)
