@@ -54,6 +54,9 @@ class BFCPAdapter(Protocol):
     BFCP.  The unit is a message in the reliable form.
 
     As C{IPushProducer} it is what its network party sends.
+
+    @ivar toServer: whether the network party is the floor control server;
+        L{None} as long as that is not settled.
     """
 
     medium = "bfcp"
@@ -72,7 +75,7 @@ class BFCPAdapter(Protocol):
         self.transport = None
         self._kind = PROTOS.get(proto.upper(), "tcp")
         self._clock = clock
-        self._toServer: bool | None = None
+        self.toServer: bool | None = None
         self._hop: ReliableHop | DatagramHop
         if self.reliable:
             self._hop = self._newHop()
@@ -94,17 +97,12 @@ class BFCPAdapter(Protocol):
         """
         return self._kind not in _UNRELIABLE
 
-    @property
-    def toServer(self) -> bool | None:
+    def learnRole(self, toServer: bool | None) -> None:
         """
-        Whether the network party is the floor control server; L{None} as long
-        as that is not settled.
+        It is settled, or open again, whether the network party is the floor
+        control server.
         """
-        return self._toServer
-
-    @toServer.setter
-    def toServer(self, toServer: bool | None) -> None:
-        self._toServer = self._hop.toServer = toServer
+        self.toServer = self._hop.toServer = toServer
 
     # ILegPart
 
@@ -138,7 +136,7 @@ class BFCPAdapter(Protocol):
         """
         lines = []
         self.passes = _PASSES
-        if isinstance(self.peer, BFCPAdapter) and self.peer.reliable != self.reliable:
+        if getattr(self.peer, "reliable", self.reliable) != self.reliable:
             self.passes = _NOTHING
             lines.append(Line("bfcpver", str(RELIABLE if self.reliable else UNRELIABLE)))
         if self._kind == "channel":
@@ -349,7 +347,7 @@ class BFCPAdapter(Protocol):
 
     def _newHop(self) -> ReliableHop:
         hop = ReliableHop(self.counters, stream=self._kind != "channel")
-        hop.toServer = self._toServer
+        hop.toServer = self.toServer
         return hop
 
     def _speaks(self, value: str | None) -> bool:
@@ -368,15 +366,15 @@ class BFCPAdapter(Protocol):
         Of the two parties one becomes the floor control server (RFC 8856
         clause 5.1).
         """
-        peer = self.peer if isinstance(self.peer, BFCPAdapter) else None
         if kind is Kind.OFFER:
-            self.toServer = role if said else False
+            self.learnRole(role if said else False)
             return
         if not said:
-            role = peer is None or peer.toServer is not True
-        self.toServer = role
-        if peer is not None and role is not None:
-            peer.toServer = not role
+            role = getattr(self.peer, "toServer", None) is not True
+        self.learnRole(role)
+        # The peer may be a filter's seat, or an application.
+        if role is not None and (learn := getattr(self.peer, "learnRole", None)) is not None:
+            learn(not role)
 
 
 def _role(value: str | None) -> bool | None:
