@@ -217,7 +217,8 @@ class BFCPAdapter(Protocol):
         waiting, self._waiting = self._waiting, deque()
         self._waitingSize = 0
         for unit in waiting:
-            self._giveBack(unit, Fault.GENERIC, "unsent no connection")
+            self.counters["unsent no connection"] += 1
+            self._giveBack(unit, Fault.GENERIC)
         self._throttle.closed()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -254,11 +255,13 @@ class BFCPAdapter(Protocol):
         """
         if self._lost or self._failed:
             # RFC 8855 clause 6.1: who asked may ask again when it is back.
-            self._giveBack(unit, Fault.GENERIC, "unsent no connection")
+            self.counters["unsent no connection"] += 1
+            self._giveBack(unit, Fault.GENERIC)
         elif self._connected and not self._throttle.full:
             self._send(unit)
         elif self._waiting and self._waitingSize + len(unit) > MAX_WAITING:
-            self._giveBack(unit, Fault.GENERIC, "unsent no room")
+            self.counters["unsent no room"] += 1
+            self._giveBack(unit, Fault.GENERIC)
         else:
             self._waiting.append(unit)
             self._waitingSize += _UNIT + len(unit)
@@ -270,7 +273,8 @@ class BFCPAdapter(Protocol):
     def _send(self, unit: bytes) -> None:
         limit = (getattr(self.transport, "maxMessageSize", None) or 0) if self._kind == "channel" else 0
         if 0 < limit < len(unit):
-            self._giveBack(unit, Fault.INCORRECT_LENGTH, "unsent too long")
+            self.counters["unsent too long"] += 1
+            self._giveBack(unit, Fault.INCORRECT_LENGTH)
             return
         self.packetsSent += 1
         self._hop.send(unit, self._clock.seconds())
@@ -327,11 +331,10 @@ class BFCPAdapter(Protocol):
         self._hop.timeout(self._clock.seconds())
         self._turn()
 
-    def _giveBack(self, unit: bytes, fault: Fault, name: str) -> None:
+    def _giveBack(self, unit: bytes, fault: Fault) -> None:
         """
         A message cannot be sent.  Who waits for the response is told.
         """
-        self.counters[name] += 1
         header = Header.parse(unit)
         if header.primitive in QUESTIONS and header.transaction and self.peer is not None:
             self.peer.sendUnit(errorMessage(header, fault))

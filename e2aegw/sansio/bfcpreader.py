@@ -38,7 +38,7 @@ class ReliableHop:
     def __init__(self, counters: MutableMapping[str, int], *, stream: bool) -> None:
         """
         @param counters: where to count what is refused without an end to
-            everything.
+            everything; names that are not there count from 0.
         @param stream: whether octets come in pieces of any size.
         """
         self.toServer: bool | None = None
@@ -124,7 +124,7 @@ class ReliableHop:
                 checkPrimitive(header)
             except Refused as e:
                 # Of this one at least the end is known.
-                self._counters["dropped " + e.reason] = self._counters.get("dropped " + e.reason, 0) + 1
+                self._counters["dropped " + e.reason] += 1
                 self._complain(header, e.fault)
             else:
                 self._messages.append(message)

@@ -124,7 +124,8 @@ class DatagramHop:
 
     def __init__(self, counters: MutableMapping[str, int], *, most: int = MAX_DATAGRAM) -> None:
         """
-        @param counters: where to count what goes on only here.
+        @param counters: where to count what goes on only here; names that are
+            not there count from 0.
         @param most: octets of the longest datagram to send.
         """
         self.toServer: bool | None = None
@@ -208,16 +209,16 @@ class DatagramHop:
         if primitive not in QUESTIONS and primitive not in NOTICES and primitive != Primitive.GOODBYE:
             # Nobody waits for it any more; or it is an acknowledgement, which
             # was given on this hop already.
-            self._counters["unsent no transaction"] = self._counters.get("unsent no transaction", 0) + 1
+            self._counters["unsent no transaction"] += 1
             return
         request = _Request(header, message, 0 if primitive in NOTICES else header.transaction)
         if len(self._waiting) >= MAX_WAITING:
-            self._counters["unsent no room"] = self._counters.get("unsent no room", 0) + 1
+            self._counters["unsent no room"] += 1
             self._giveUp(request)
             return
         self._waiting.append(request)
         if self._request is not None:
-            self._counters["units that waited"] = self._counters.get("units that waited", 0) + 1
+            self._counters["units that waited"] += 1
         self._begin(now)
 
     def nextTimeout(self) -> float | None:
@@ -234,15 +235,14 @@ class DatagramHop:
         if request is None or now < request.deadline:
             return
         if request.attempts <= REPETITIONS:
-            self._counters["retransmissions sent"] = self._counters.get("retransmissions sent", 0) + 1
+            self._counters["retransmissions sent"] += 1
             self._transmit(request, now)
             return
         # Clause 8.3.1: the connection is to be considered as broken.
         self._request = None
         self.silent = True
-        name = "requests without response"
         while True:
-            self._counters[name] = self._counters.get(name, 0) + 1
+            self._counters["requests without response"] += 1
             self._giveUp(request)
             if not self._waiting:
                 break
@@ -271,8 +271,7 @@ class DatagramHop:
             # Whoever begins to count anew does not repeat itself.
             self._remembered -= self._answers.pop(header.name).size
         elif known is not None:
-            name = "retransmissions received"
-            self._counters[name] = self._counters.get(name, 0) + 1
+            self._counters["retransmissions received"] += 1
             self._out.extend(known.datagrams)
             return
         answer = self._answers[header.name] = _Answer(message, now + PATIENCE)

@@ -226,7 +226,9 @@ class ChannelTests(FloorTestCase):
         for name in ("floorctrl", "confid", "userid", "floorid"):
             said = [each.partition(":")[2] for each in SERVES if each.startswith(name)]
             self.assertEqual(child.all(name), said)
-        self.assertEqual((child.get("bfcpver"), child.get("setup"), child.get("connection")), ("1", "passive", "new"))
+        self.assertEqual(
+            (child.get("bfcpver"), child.get("setup"), child.get("connection")), ("1", "passive", "new")
+        )
         self.browser.carrier.configure(carrier, ANSWER)()
         self.accept(server, FAR)
         self.network.flush()
@@ -277,7 +279,9 @@ class ChannelTests(FloorTestCase):
             self.share.write(bad)
             self.network.flush()
             self.assertEqual(server.heard, [])
-            self.assertEqual(client.responses[9], bytes.fromhex("200d0001 000010e1 000904d2 0d03") + bytes((code, 0)))
+            self.assertEqual(
+                client.responses[9], bytes.fromhex("200d0001 000010e1 000904d2 0d03") + bytes((code, 0))
+            )
         (media, _), _ = (party.medias for party in self.session.report().parties)
         counted = media.streams[0].counters
         for reason in ("BFCP length", "unknown BFCP primitive", "BFCP version"):
@@ -301,9 +305,13 @@ class DatagramTests(FloorTestCase):
             description(UE, "m=application 5060 UDP/BFCP *", "a=floorctrl:c-only", "a=bfcpver:2"),
             terms=Terms(transportProtocol="TCP/BFCP"),
         )
-        self.assertEqual((floor.proto, floor.all("bfcpver"), floor.get("setup")), ("TCP/BFCP", ["1"], "actpass"))
+        self.assertEqual(
+            (floor.proto, floor.all("bfcpver"), floor.get("setup")), ("TCP/BFCP", ["1"], "actpass")
+        )
         (own,) = self.answer(
-            description(FAR, "m=application 5070 TCP/BFCP *", *(f"a={each}" for each in SERVES), "a=setup:passive")
+            description(
+                FAR, "m=application 5070 TCP/BFCP *", *(f"a={each}" for each in SERVES), "a=setup:passive"
+            )
         )
         self.assertEqual((own.proto, own.all("bfcpver"), own.get("floorctrl")), ("UDP/BFCP", ["2"], "s-only"))
         self.assertIsNone(own.get("setup"))
@@ -318,9 +326,12 @@ class DatagramTests(FloorTestCase):
         asked = [each for each in client.said if not each[0] & 0x10]
         self.assertEqual([b"\x20" + each[1:] for each in asked], server.heard)
         self.assertEqual(
-            [b"\x20" + each[1:] for each in client.responses.values()], [each for each in server.said if each[9]]
+            [b"\x20" + each[1:] for each in client.responses.values()],
+            [each for each in server.said if each[9]],
         )
-        self.assertEqual([each[10:] for each in client.notices], [each[10:] for each in server.said if not each[9]])
+        self.assertEqual(
+            [each[10:] for each in client.notices], [each[10:] for each in server.said if not each[9]]
+        )
 
     def test_server(self) -> None:
         """
@@ -330,7 +341,8 @@ class DatagramTests(FloorTestCase):
         client, server = FloorClient(reliable=True), FloorServer(reliable=False)
         lines = [f"a={each}" for each in SERVES]
         (floor,) = self.offer(
-            description(UE, "m=application 5060 UDP/BFCP *", *lines), terms=Terms(transportProtocol="TCP/BFCP")
+            description(UE, "m=application 5060 UDP/BFCP *", *lines),
+            terms=Terms(transportProtocol="TCP/BFCP"),
         )
         (own,) = self.answer(
             description(FAR, "m=application 9 TCP/BFCP *", "a=floorctrl:c-only", "a=setup:active")
@@ -380,7 +392,9 @@ class DatagramTests(FloorTestCase):
         client, server = FloorClient(reliable=False), FloorServer(reliable=False)
         (floor,) = self.offer(description(UE, "m=application 5060 UDP/BFCP *", "a=floorctrl:c-only"))
         self.assertEqual((floor.proto, floor.get("bfcpver")), ("UDP/BFCP", None))
-        (own,) = self.answer(description(FAR, "m=application 5070 UDP/BFCP *", *(f"a={each}" for each in SERVES)))
+        (own,) = self.answer(
+            description(FAR, "m=application 5070 UDP/BFCP *", *(f"a={each}" for each in SERVES))
+        )
         self.datagrams(client, UE, 5060, own)
         self.datagrams(server, FAR, 5070, floor)
         self.assertConversation(client, server)
@@ -408,11 +422,15 @@ class StreamTests(FloorTestCase):
         """
         client, server = FloorClient(reliable=True), FloorServer(reliable=True)
         (floor,) = self.offer(
-            description(UE, "m=application 9 TCP/BFCP *", "a=floorctrl:c-only", "a=setup:active", "a=connection:new")
+            description(
+                UE, "m=application 9 TCP/BFCP *", "a=floorctrl:c-only", "a=setup:active", "a=connection:new"
+            )
         )
         self.assertEqual(floor.get("setup"), "actpass")
         (own,) = self.answer(
-            description(FAR, "m=application 9 TCP/BFCP *", *(f"a={each}" for each in SERVES), "a=setup:active")
+            description(
+                FAR, "m=application 9 TCP/BFCP *", *(f"a={each}" for each in SERVES), "a=setup:active"
+            )
         )
         self.assertEqual(own.get("setup"), "passive")
         self.connect(client, own.port)

@@ -4,6 +4,7 @@ libre's floor control, both ends of it.
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -120,10 +121,8 @@ class PageChannel:
         Take what is there from one to the other: a message of libre's is a
         message of the channel.
         """
-        try:
+        with suppress(BlockingIOError):
             self._buffer += os.read(self._source, 65536)
-        except BlockingIOError:
-            pass
         while len(self._buffer) >= 12:
             end = 12 + 4 * int.from_bytes(self._buffer[2:4], "big")
             if len(self._buffer) < end:

@@ -152,9 +152,7 @@ class DatagramTests(FloorTestCase):
         """
         listening, number = self.listen()
         local = freePort()
-        self.offer(
-            description(local, "UDP/BFCP", *CLIENT, "a=bfcpver:2"), transport_protocol="TCP/BFCP"
-        )
+        self.offer(description(local, "UDP/BFCP", *CLIENT, "a=bfcpver:2"), transport_protocol="TCP/BFCP")
         answer = self.answer(description(number, "TCP/BFCP", *SERVER, "a=bfcpver:1", "a=setup:passive"))
         self.assertIn("a=bfcpver:2\r\n", answer)
         connection = self.take(listening)

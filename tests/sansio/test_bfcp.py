@@ -104,7 +104,9 @@ class HeaderTests(SynchronousTestCase):
         """
         header = Header.parse(REQUEST)
         self.assertEqual(header, (0x20, Primitive.FLOOR_REQUEST, 1, 1234, 123, 234))
-        self.assertEqual((header.version, header.isResponse, header.isFragment, header.length), (1, False, False, 16))
+        self.assertEqual(
+            (header.version, header.isResponse, header.isFragment, header.length), (1, False, False, 16)
+        )
         self.assertEqual(bytes(header), REQUEST[:HEADER])
         other = Header.parse(b"\x5d" + REQUEST[1:])
         self.assertEqual((other.version, other.isResponse, other.isFragment), (2, True, True))
@@ -234,9 +236,7 @@ class StreamTests(SynchronousTestCase):
             reader = hop()
             with self.assertRaises(Refused):
                 reader.receive(bytes((first,)) + HELLO[1:], 0)
-            self.assertEqual(
-                replies(reader), [errorMessage(Header.parse(HELLO), Fault.UNSUPPORTED_VERSION)]
-            )
+            self.assertEqual(replies(reader), [errorMessage(Header.parse(HELLO), Fault.UNSUPPORTED_VERSION)])
 
     def test_noComplaintsAboutComplaints(self) -> None:
         """

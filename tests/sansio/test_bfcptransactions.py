@@ -227,7 +227,11 @@ class ClientTests(TransactionTestCase):
         """
         What is a response is never answered.
         """
-        for bad in (over(HELLO_ACK, response=True) + b"x", over(message(13)) + b"x", over(message(99), response=True)):
+        for bad in (
+            over(HELLO_ACK, response=True) + b"x",
+            over(message(13)) + b"x",
+            over(message(99), response=True),
+        ):
             self.assertRaises(Refused, self.receive, bad)
             self.assertEqual(self.sent(), [])
 
@@ -245,7 +249,9 @@ class ClientTests(TransactionTestCase):
         """
         question = message(Primitive.FLOOR_REQUEST, attributes(1200), transaction=7)
         header = bytes.fromhex("4801012c") + question[4:12]
-        pieces = [header + struct.pack("!HH", at, 150) + question[12 + 4 * at : 612 + 4 * at] for at in (0, 150)]
+        pieces = [
+            header + struct.pack("!HH", at, 150) + question[12 + 4 * at : 612 + 4 * at] for at in (0, 150)
+        ]
         for each in (pieces[0], pieces[0], *pieces[::-1], *pieces):
             self.receive(each)
         self.assertEqual(self.passed(), [question])
@@ -321,7 +327,9 @@ class ServerTests(TransactionTestCase):
         self.assertEqual(
             self.passed(), [errorMessage(Header.parse(each), Fault.GENERIC) for each in (HELLO, other)]
         )
-        self.assertEqual(self.counters, {"retransmissions sent": 3, "requests without response": 2, "units that waited": 1})
+        self.assertEqual(
+            self.counters, {"retransmissions sent": 3, "requests without response": 2, "units that waited": 1}
+        )
         self.assertIsNone(self.hop.nextTimeout())
         self.receive(over(NOTICE, transaction=3))
         self.assertFalse(self.hop.silent)
@@ -435,22 +443,39 @@ class NetworkTests(SynchronousTestCase):
         client, server = DatagramHop(Counter(), most=100), DatagramHop(Counter(), most=100)
         client.toServer = True
         wire: list[tuple[float, int, bytes]] = []
-        asked, heard, answered, failed, said, told = [], [], [], [], [], []
+        asked: list[bytes] = []
+        heard: list[bytes] = []
+        answered: list[bytes] = []
+        failed: list[int] = []
+        told: list[bytes] = []
+        said = [
+            message(Primitive.FLOOR_STATUS, attributes(4 * each), transaction=0)
+            for each in range(1, count + 1)
+        ]
         for number in range(1, count + 1):
-            asked.append(message(Primitive.FLOOR_REQUEST, attributes(4 * chance.randrange(80)), transaction=number))
+            asked.append(
+                message(Primitive.FLOOR_REQUEST, attributes(4 * chance.randrange(80)), transaction=number)
+            )
             client.send(asked[-1], 0.0)
-            said.append(message(Primitive.FLOOR_STATUS, attributes(4 * number), transaction=0))
-            server.send(said[-1], 0.0)
+            server.send(said[number - 1], 0.0)
         now = 0.0
         for _ in range(5000):
             for which, hop in enumerate((client, server)):
                 while (datagram := hop.nextDatagram()) is not None:
-                    for _ in range(1 + (chance.random() < 0.1)):
-                        if chance.random() >= loss:
-                            wire.append((now + chance.random() * 0.3, which, datagram))
+                    copies = [datagram] * (1 + (chance.random() < 0.1))
+                    wire += [
+                        (now + chance.random() * 0.3, which, each)
+                        for each in copies
+                        if chance.random() >= loss
+                    ]
             while (unit := server.nextMessage()) is not None:
                 heard.append(unit)
-                server.send(message(Primitive.FLOOR_REQUEST_STATUS, unit[12:], transaction=Header.parse(unit).transaction), now)
+                server.send(
+                    message(
+                        Primitive.FLOOR_REQUEST_STATUS, unit[12:], transaction=Header.parse(unit).transaction
+                    ),
+                    now,
+                )
             while (unit := client.nextMessage()) is not None:
                 header = Header.parse(unit)
                 if header.primitive == Primitive.ERROR:
