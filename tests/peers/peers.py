@@ -65,6 +65,8 @@ BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
+LIBRE = Peer(name="libre", library="re", file=Path("/usr/include/re/re_bfcp.h"))
+GCC = Peer(name="gcc", program="gcc")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
 
 
@@ -97,8 +99,10 @@ __all__ = [
     "CHROMIUM",
     "CI",
     "FIREFOX",
+    "GCC",
     "JSSIP",
     "KAMAILIO",
+    "LIBRE",
     "PAGE",
     "RTPENGINE",
     "SIPP",
