@@ -10,6 +10,7 @@ from e2aegw.interfaces import IPortSource, IStreamPortSource
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.dtls import DTLSTransport
+from e2aegw.transport.dtlsdata import DTLSDataTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
 from e2aegw.transport.stream import StreamTransport
 from e2aegw.transport.udp import UDPTransport
@@ -26,6 +27,8 @@ class Materials:
     @ivar endpoint: our certificate, and what SRTP needs; called when one is
         needed.
     @ivar plain: our certificate alone.
+    @ivar native: our certificates, one that browsers want and one of RSA, for
+        terminals that are no browsers.
     @ivar consent: whether to check for consent ourselves.
     """
 
@@ -34,6 +37,7 @@ class Materials:
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
     plain: Callable[[], Endpoint]
+    native: Callable[[], Endpoint]
     consent: bool = False
 
 
@@ -51,6 +55,12 @@ def _dtlsKeys(materials: Materials) -> DTLSKeyTransport:
     )
 
 
+def _dtls(materials: Materials) -> DTLSDataTransport:
+    return DTLSDataTransport(
+        materials.clock, materials.ports, materials.native(), control=False, consent=materials.consent
+    )
+
+
 def _tcp(materials: Materials) -> StreamTransport:
     return StreamTransport(materials.clock, materials.streams)
 
@@ -64,12 +74,14 @@ def _channel(materials: Materials) -> ChannelCarrier:
 
 #: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
 #: C{"dtls-srtp"}: the same, with keys agreed on by DTLS.
+#: C{"dtls"}: one port, and all that goes through it inside DTLS.
 #: C{"tcp"}: one connection, from whichever end the descriptions say.
 #: C{"channel"}: a data channel, of which the session asks a carrier.
 KINDS: dict[str, Callable[[Materials], Any]] = {
     "udp": _udp,
     "udp+rtcp": _udpWithControl,
     "dtls-srtp": _dtlsKeys,
+    "dtls": _dtls,
     "tcp": _tcp,
     "channel": _channel,
 }
