@@ -12,6 +12,7 @@ from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.dtls import DTLSTransport
 from e2aegw.transport.dtlsdata import DTLSDataTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
+from e2aegw.transport.opaque import OpaqueTransport
 from e2aegw.transport.stream import StreamTransport
 from e2aegw.transport.udp import UDPTransport
 
@@ -41,8 +42,8 @@ class Materials:
     consent: bool = False
 
 
-def _udp(materials: Materials) -> UDPTransport:
-    return UDPTransport(materials.clock, materials.ports, control=False, consent=materials.consent)
+def _udp(materials: Materials) -> OpaqueTransport:
+    return OpaqueTransport(materials.clock, materials.ports, control=False, consent=materials.consent)
 
 
 def _udpWithControl(materials: Materials) -> UDPTransport:
@@ -72,7 +73,7 @@ def _channel(materials: Materials) -> ChannelCarrier:
     return ChannelCarrier(materials.clock, dtls)
 
 
-#: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
+#: C{"udp"}: one port, without ICE.  C{"udp+rtcp"}: a port and the next, for RTCP.
 #: C{"dtls-srtp"}: the same, with keys agreed on by DTLS.
 #: C{"dtls"}: one port, and all that goes through it inside DTLS.
 #: C{"tcp"}: one connection, from whichever end the descriptions say.
