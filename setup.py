@@ -70,6 +70,10 @@ setup(
     # live in "." gets a .pth file instead.
     package_dir={"": "."},
     packages=[*find_packages(include=["e2aegw", "e2aegw.*"]), "twisted.plugins"],
-    package_data={"e2aegw": ["py.typed"], "e2aegw.sansio": ["*.pem"], "e2aegw.demo": ["*.html", "*.css", "*.js", "*.svg"]},
+    package_data={
+        "e2aegw": ["py.typed"],
+        "e2aegw.demo": ["*.html", "*.css", "*.js", "*.svg"],
+        "e2aegw.sansio": ["*.pem"],
+    },
     zip_safe=False,
 )
