@@ -26,8 +26,9 @@ from collections.abc import Sequence
 
 from e2aegw.sansio.sdp import Line
 
-#: The shortest: an empty primary packet, and no others.
-SHORTEST = 5
+#: The shortest: a primary packet of one octet, as none is shorter (T.38 clause
+#: 7.1), and no others.
+SHORTEST = 6
 #: Most earlier packets, or parities, in a datagram.  Terminals have up to
 #: eight; each entry costs time to walk over, and an empty one only an octet.
 MAX_ENTRIES = 64
@@ -55,7 +56,7 @@ def isWhole(data: bytes | bytearray, size: int) -> bool:
     else:
         # In pieces of 16 KB (X.691 clause 11.9.3.8), which no datagram holds.
         return False
-    if at + 2 > size:
+    if length == 0 or at + 2 > size:
         return False
     if data[at] & 128:
         width = data[at + 1]

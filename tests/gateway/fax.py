@@ -130,6 +130,7 @@ class FaxUE(FaxPhone):
         ciphers: bytes | None = None,
         version: int | None = None,
         present: bool = True,
+        port: int = 6000,
     ) -> None:
         self.identity = identity
         self.setup = "actpass"
@@ -145,7 +146,7 @@ class FaxUE(FaxPhone):
             version=version,
             ciphers=ciphers,
         )
-        super().__init__(network, host)
+        super().__init__(network, host, port=port)
 
     def describe(self, *before: str, lines: tuple[str, ...] = (), port: int | None = None) -> str:
         """
