@@ -65,6 +65,9 @@ BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
+SPANDSP = Peer(name="spandsp", library="spandsp")
+TIFFCP = Peer(name="tiffcp", program="tiffcp")
+OPENSSL = Peer(name="openssl", program="openssl")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
 
 
@@ -99,9 +102,12 @@ __all__ = [
     "FIREFOX",
     "JSSIP",
     "KAMAILIO",
+    "OPENSSL",
     "PAGE",
     "RTPENGINE",
     "SIPP",
+    "SPANDSP",
+    "TIFFCP",
     "TSHARK",
     "USRSCTP",
     "Peer",
