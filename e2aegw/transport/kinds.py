@@ -68,8 +68,10 @@ def _tcp(materials: Materials) -> StreamTransport:
 
 
 def _channel(materials: Materials) -> ChannelCarrier:
+    # There are stacks that take an association without keys for SRTP for none,
+    # though they need no keys.
     dtls = DTLSTransport(
-        materials.clock, materials.ports, materials.plain(), control=False, consent=materials.consent
+        materials.clock, materials.ports, materials.endpoint(), control=False, consent=materials.consent
     )
     return ChannelCarrier(materials.clock, dtls)
 

@@ -92,5 +92,5 @@ class FaxChannel:
             self._theirs.send(message)
 
 
-def _loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:  # noqa: N803
+def _loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     return ["127.0.0.1"]
