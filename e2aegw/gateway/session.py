@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import GatewayError, NegotiationError, UsageError
-from e2aegw.gateway.layout import bundleOf, inOrder
+from e2aegw.gateway.layout import Layout, bundleOf, inOrder
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import reportMedia
 from e2aegw.gateway.stream import Party, Proposal, Stream
@@ -325,7 +325,11 @@ class Session:
             near, far = inferSides(description, terms)
             if side is not None:
                 near, far = side, side.other
-            self.parties = Party(near), Party(terms.far or far)
+            names = self._workshop.subprotocols
+            self.parties = (
+                Party(near, layout=Layout(subprotocols=names)),
+                Party(terms.far or far, layout=Layout(subprotocols=names)),
+            )
         return self.parties[who], self.parties[1 - who]
 
     def _find(self, who: int, index: int) -> Stream | None:
@@ -370,10 +374,11 @@ class Session:
             self._happened(LineRefused(side=near.side.value, line=line, reason=str(e)))
             return Proposal(section)
         wanted = near.side is Side.ACCESS and requested(section)
-        told = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
+        told = decision.applied and pipeline.legs[1 - who].protection in (Protection.SDES, Protection.TLS)
         for party, leg, said in ((who, pipeline.legs[who], wanted), (1 - who, pipeline.legs[1 - who], told)):
             # A browser cannot do without (RFC 8827 clause 6.5).
-            if said or (leg.side is Side.ACCESS and leg.protection is Protection.DTLS):
+            lasting = leg.protection in (Protection.DTLS, Protection.TLS)
+            if said or (leg.side is Side.ACCESS and lasting):
                 stream.protected.add(party)
         return Proposal(
             section,

@@ -67,6 +67,9 @@ RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
 LIBRE = Peer(name="libre", library="re", file=Path("/usr/include/re/re_bfcp.h"))
 GCC = Peer(name="gcc", program="gcc")
+SPANDSP = Peer(name="spandsp", library="spandsp")
+TIFFCP = Peer(name="tiffcp", program="tiffcp")
+OPENSSL = Peer(name="openssl", program="openssl")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
 
 
@@ -103,9 +106,12 @@ __all__ = [
     "JSSIP",
     "KAMAILIO",
     "LIBRE",
+    "OPENSSL",
     "PAGE",
     "RTPENGINE",
     "SIPP",
+    "SPANDSP",
+    "TIFFCP",
     "TSHARK",
     "USRSCTP",
     "Peer",
