@@ -5,12 +5,20 @@ A session works on sections of which each is one medium.  On the wire, several
 of them may be the data channels of one section (RFC 8864).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio import compose
-from e2aegw.sansio.datachannel import FORMAT, UNKNOWN, ChannelMap, expected, explode, isCarrier
+from e2aegw.sansio.datachannel import (
+    FORMAT,
+    SUBPROTOCOLS,
+    UNKNOWN,
+    ChannelMap,
+    expected,
+    explode,
+    isCarrier,
+)
 from e2aegw.sansio.sdp import Description, Section
 
 
@@ -40,6 +48,7 @@ class Layout:
         their lines.
     @ivar described: how many lines the party's last description had.
     @ivar lines: how many lines there are.
+    @ivar subprotocols: what channels may be.
     """
 
     places: list[Place] = field(default_factory=list)
@@ -47,6 +56,7 @@ class Layout:
     carriers: dict[int, Section] = field(default_factory=dict)
     described: int = 0
     lines: int = 0
+    subprotocols: Mapping[str, tuple[str, str, str]] = field(default_factory=lambda: SUBPROTOCOLS)
     _last: dict[int, Section] = field(default_factory=dict)
 
     def copy(self) -> "Layout":
@@ -59,6 +69,7 @@ class Layout:
             dict(self.carriers),
             self.described,
             self.lines,
+            self.subprotocols,
             dict(self._last),
         )
 
@@ -131,7 +142,7 @@ class Layout:
         known = {place.line for place in self.places if place.stream is not None}
         found: dict[int, Section] = {}
         for line, section in enumerate(wire):
-            channels = _channels(section)
+            channels = self._channels(section)
             inBand = self._awaited(line, section, channels, awaited if offer else ())
             channels += inBand
             if channels or (line in known and isCarrier(section)):
@@ -187,6 +198,19 @@ class Layout:
             found[index] = section
         return index
 
+    def _channels(self, section: Section) -> list[tuple[ChannelMap, Section]]:
+        """
+        The channels that a section describes.
+        """
+        if not _carries(section):
+            return []
+        try:
+            found = explode(section, self.subprotocols)
+        except NegotiationError:
+            # Too many: none of them.
+            return []
+        return [(channel, _reachable(child, section)) for channel, child in found]
+
 
 #: What was never described.
 _NOTHING = Section("application", 0, "-", ("-",))
@@ -215,19 +239,6 @@ def _reachable(child: Section, section: Section) -> Section:
     if child.address in _NOWHERE and section.has("ice-ufrag"):
         child.address = None
     return child
-
-
-def _channels(section: Section) -> list[tuple[ChannelMap, Section]]:
-    """
-    The channels of a section.
-    """
-    if not _carries(section):
-        return []
-    try:
-        return [(channel, _reachable(child, section)) for channel, child in explode(section)]
-    except NegotiationError:
-        # Too many: none of them.
-        return []
 
 
 def bundleOf(description: Description) -> list[str]:

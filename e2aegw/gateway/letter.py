@@ -4,7 +4,6 @@ other party sent.
 """
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import replace
 
 from e2aegw.errors import NegotiationError
 from e2aegw.gateway.layout import bundleOf
@@ -17,7 +16,7 @@ from e2aegw.sansio.datachannel import outside
 from e2aegw.sansio.e2ae import Protection
 from e2aegw.sansio.sdp import Description, Line, Section
 from e2aegw.sansio.terms import ICE, Kind, Terms
-from e2aegw.transport.channel import DataChannel
+from e2aegw.transport.datachannel import DataChannel
 
 
 class Letter:
@@ -136,7 +135,7 @@ class Letter:
             if near.transport.muxed:
                 mux = mux | {"accept"}
         if mux != terms.rtcpMux or ice is not terms.ice:
-            terms = replace(terms, rtcpMux=mux, ice=ice)
+            terms = terms.but(rtcpMux=mux, ice=ice)
         lines = list(leg.adapter.describe(terms))
         # What the adapter lets pass, the other party has said already.
         passes = leg.adapter.passes

@@ -3,7 +3,6 @@ What is made of an offer: of each of its sections, the legs that it needs.
 """
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import replace
 from typing import Any
 
 from e2aegw.errors import NegotiationError
@@ -16,7 +15,8 @@ from e2aegw.sansio.events import Event, LineRefused
 from e2aegw.sansio.sdp import Description, Section, Side, family
 from e2aegw.sansio.terms import Terms
 from e2aegw.transport.bundle import Bundle, BundleStream, common, sharable
-from e2aegw.transport.channel import ChannelCarrier, DataChannel
+from e2aegw.transport.channel import ChannelCarrier
+from e2aegw.transport.datachannel import DataChannel
 
 #: The medium of what is protected from end to end.
 SEALED = "sealed"
@@ -103,10 +103,9 @@ class Offer:
                 if pipeline is not None:
                     there = pipeline.legs[1 - who]
                     decision = there.protect(decision)
-                    terms = replace(terms, addressFamily=terms.addressFamily or there.version)
+                    terms = terms.but(addressFamily=terms.addressFamily or there.version)
                 pipeline = self._build(stream, section, decision, terms)
-            leg = pipeline.legs[who]
-            applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
+            applies = pipeline.configure(who, section, terms)
         except NegotiationError as e:
             if pipeline is not None and pipeline is not stream.pipeline:
                 pipeline.close()
@@ -114,15 +113,16 @@ class Offer:
             self._observe(LineRefused(side=near.side.value, line=line, reason=str(e)))
             return Proposal(section)
         wanted = near.side is Side.ACCESS and requested(section)
-        told = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
+        told = decision.applied and pipeline.legs[1 - who].protection in (Protection.SDES, Protection.TLS)
         for party, leg, said in ((who, pipeline.legs[who], wanted), (1 - who, pipeline.legs[1 - who], told)):
             # A browser cannot do without (RFC 8827 clause 6.5).
-            if said or (leg.side is Side.ACCESS and leg.protection is Protection.DTLS):
+            lasting = leg.protection in (Protection.DTLS, Protection.TLS)
+            if said or (leg.side is Side.ACCESS and lasting):
                 stream.protected.add(party)
         return Proposal(
             section,
             pipeline,
-            applies=tuple(reversed(applies)),
+            applies=applies,
             farProto=decision.proto,
             requested=wanted,
             applied=told,
@@ -137,7 +137,7 @@ class Offer:
         """
         who, near, terms = self._who, self._near, self._terms
         # A line that is added later is one of the same UE, whoever adds it.
-        known = terms if terms.e2ae == self._agreed else replace(terms, e2ae=self._agreed)
+        known = terms if terms.e2ae == self._agreed else terms.but(e2ae=self._agreed)
         decision = decide(section, near.side, self._far.side, known)
         pipeline = stream.pipeline
         if pipeline is None or stream.agreed is None or section.media != stream.agreed.section.media:
@@ -209,7 +209,7 @@ class Offer:
         @raise ResourceError: there are no ports.
         """
         who, near, far = self._who, self._near, self._far
-        nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
+        nearFactory, nearKind, farFactory, farKind, through = self._workshop.choose(
             section, near.side, far.side, decision
         )
         nearAdapter = nearFactory.buildAdapter(section.proto)
@@ -242,7 +242,8 @@ class Offer:
             ]
             if who:
                 legs.reverse()
-            return Pipeline((legs[0], legs[1]), self._observe, self._workshop.datapath)
+            filters = [each.buildFilter() for each in through]
+            return Pipeline((legs[0], legs[1]), self._observe, self._workshop.datapath, filters)
         except BaseException:
             for adapter in (nearAdapter, farAdapter):
                 adapter.connectionLost(ENDED)

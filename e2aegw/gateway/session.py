@@ -8,14 +8,13 @@ party gets.
 """
 
 from collections.abc import Callable, Set
-from dataclasses import replace
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import GatewayError, NegotiationError, UsageError
-from e2aegw.gateway.layout import bundleOf, inOrder
+from e2aegw.gateway.layout import Layout, bundleOf, inOrder
 from e2aegw.gateway.letter import Letter
 from e2aegw.gateway.offer import Offer
 from e2aegw.gateway.reporting import reportMedia
@@ -65,7 +64,7 @@ class Session:
         See L{ISession}.
         """
         if terms.kind is not Kind.OFFER:
-            terms = replace(terms, kind=Kind.OFFER)
+            terms = terms.but(kind=Kind.OFFER)
         return self._do(
             (sdp, side, terms, answerer), terms, lambda: self._offer(sdp, side, terms, int(answerer))
         )
@@ -75,7 +74,7 @@ class Session:
         See L{ISession}.
         """
         if terms.kind is not Kind.ANSWER:
-            terms = replace(terms, kind=Kind.ANSWER)
+            terms = terms.but(kind=Kind.ANSWER)
         return self._do((sdp, terms), terms, lambda: self._answer(sdp, terms))
 
     def block(self, answerer: bool, blocked: bool) -> None:
@@ -237,16 +236,16 @@ class Session:
             stream = self._find(who, index)
             if stream is None or stream.pipeline is None:
                 continue
-            section, leg = description.sections[index], stream.pipeline.legs[who]
+            section = description.sections[index]
             if section.rejected or section.media != stream.now.section.media:
                 self._refuse(stream, "rejected by the answer")
                 continue
             try:
-                applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
+                applies = stream.pipeline.configure(who, section, terms)
             except NegotiationError as e:
                 self._refuse(stream, str(e))
                 continue
-            for apply in reversed(applies):
+            for apply in applies:
                 apply()
         party.description = description
         return self._describe(description, who, terms)
@@ -323,7 +322,11 @@ class Session:
             near, far = inferSides(description, terms)
             if side is not None:
                 near, far = side, side.other
-            self.parties = Party(near), Party(terms.far or far)
+            names = self._workshop.subprotocols
+            self.parties = (
+                Party(near, layout=Layout(subprotocols=names)),
+                Party(terms.far or far, layout=Layout(subprotocols=names)),
+            )
         return self.parties[who], self.parties[1 - who]
 
     def _find(self, who: int, index: int) -> Stream | None:

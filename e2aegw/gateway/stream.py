@@ -3,7 +3,7 @@ What a session knows of its parties and of each medium between them.
 """
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from e2aegw.errors import NegotiationError, UsageError
 from e2aegw.gateway.layout import Layout, Place
@@ -16,7 +16,8 @@ from e2aegw.sansio.sctp.settings import MAX_STREAMS
 from e2aegw.sansio.sdp import Description, Section, Side
 from e2aegw.sansio.terms import ICE, Kind, Terms
 from e2aegw.transport.bundle import Bundle, BundleRecords
-from e2aegw.transport.channel import ChannelCarrier, DataChannel
+from e2aegw.transport.channel import ChannelCarrier
+from e2aegw.transport.datachannel import DataChannel
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ class Party:
         stream = next((each for each in range(0, MAX_STREAMS, 2) if each not in used), None)
         if stream is None:
             raise NegotiationError("there is no stream for another data channel")
-        name = subprotocol(proto)
+        name = subprotocol(proto, layout.subprotocols)
         return carrier.share(ChannelMap(streamID=stream, label=name, subprotocol=name))
 
     def place(self, transport: object) -> int:
@@ -157,7 +158,7 @@ class Party:
         Have somebody told of what happens to a carrier.
         """
         side = self.side.value
-        carrier.notify = lambda event: observe(replace(event, side=side, line=self._lineOf(carrier)))
+        carrier.notify = lambda event: observe(event.placed(side, self._lineOf(carrier)))
         return carrier
 
     def bundledLines(self) -> list[str]:
@@ -217,7 +218,7 @@ class Party:
         host, port = carrier.dtls.localAddress
         if terms.kind is Kind.OFFER and terms.ice is ICE.DEFAULT and not wire.lines:
             # Whoever has data channels has ICE, though it has not said so yet.
-            terms = replace(terms, ice=ICE.FORCE)
+            terms = terms.but(ice=ICE.FORCE)
         own = [*carrier.describe(terms), *implode(children)]
         return compose.section(wire, wire.proto, (terms.mediaAddress or host, port), (), own, mid)
 

@@ -2,7 +2,7 @@
 Where sessions get their parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from e2aegw.interfaces import IDatapath, ISession
@@ -23,15 +23,16 @@ class Workshop(Protocol):
     """
 
     datapath: IDatapath | None
+    subprotocols: Mapping[str, tuple[str, str, str]]
     appliedInAnswers: bool
     channels: Sequence[str]
 
     def choose(
         self, section: Section, near: Side, far: Side, decision: Decision
-    ) -> tuple[Any, str, Any, str]:
+    ) -> tuple[Any, str, Any, str, tuple[Any, ...]]:
         """
         The factory and the kind of transport for the near leg, and for the
-        far leg.
+        far leg, and the factories of filters between them.
 
         @raise NegotiationError: no route has both.
         """

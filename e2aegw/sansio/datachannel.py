@@ -29,23 +29,25 @@ SUBPROTOCOLS: Mapping[str, tuple[str, str, str]] = {
     "msrp": ("message", "DC/MSRP", "*"),
     "bfcp": ("application", "DC/BFCP", "*"),
     "t140": ("text", "DC/T140", "t140"),
-    "t38": ("image", "DC/T38", "t38"),
+    "t38": ("image", "DC/UDPTL", "t38"),
 }
 #: The subprotocols that need no address and nothing else of a description, so
 #: that a channel may be opened in band.
 IN_BAND = ("t140", "bfcp")
 
 #: What goes where there are no data channels (TS 33.328 annex N.3.1).
-_OUTSIDE = {"DC/MSRP": "TCP/MSRP", "DC/BFCP": "TCP/BFCP", "DC/T140": "RTP/AVP", "DC/T38": "udptl"}
+_OUTSIDE = {"DC/MSRP": "TCP/MSRP", "DC/BFCP": "TCP/BFCP", "DC/T140": "RTP/AVP", "DC/UDPTL": "udptl"}
 #: The same, seen from there.
 _INSIDE = {
     ("message", "TCP/MSRP"): "DC/MSRP",
     ("message", "TCP/TLS/MSRP"): "DC/MSRP",
     ("application", "TCP/BFCP"): "DC/BFCP",
     ("application", "TCP/TLS/BFCP"): "DC/BFCP",
+    ("application", "UDP/BFCP"): "DC/BFCP",
+    ("application", "UDP/TLS/BFCP"): "DC/BFCP",
     ("text", "RTP/AVP"): "DC/T140",
     ("text", "RTP/AVPF"): "DC/T140",
-    ("image", "UDPTL"): "DC/T38",
+    ("image", "UDPTL"): "DC/UDPTL",
 }
 #: What the fields of RFC 8832 clause 5.1 have room for.
 _MAX_PRIORITY = (1 << 16) - 1
@@ -172,13 +174,15 @@ def inside(section: Section) -> str | None:
     return _INSIDE.get((section.media, section.proto.upper()))
 
 
-def subprotocol(proto: str) -> str:
+def subprotocol(proto: str, subprotocols: Mapping[str, tuple[str, str, str]] = SUBPROTOCOLS) -> str:
     """
     What is spoken in a channel whose section is called so.
 
+    @param subprotocols: what channels may be.
+
     @raise NegotiationError: it is not a channel's.
     """
-    for name, (_, known, _) in SUBPROTOCOLS.items():
+    for name, (_, known, _) in subprotocols.items():
         if known == proto.upper():
             return name
     raise NegotiationError(f"{proto} is not a data channel")
@@ -240,9 +244,13 @@ def maxMessageSize(section: Section) -> int:
     return int(value)
 
 
-def explode(section: Section) -> list[tuple[ChannelMap, Section]]:
+def explode(
+    section: Section, subprotocols: Mapping[str, tuple[str, str, str]] = SUBPROTOCOLS
+) -> list[tuple[ChannelMap, Section]]:
     """
     The channels of a section, each as a section of its own.
+
+    @param subprotocols: what they may be, by names in lower case.
 
     A channel that is not understood is left out, which refuses it (RFC 8864
     clause 6.5), and so is one whose map breaks a rule of its subprotocol:
@@ -262,7 +270,7 @@ def explode(section: Section) -> list[tuple[ChannelMap, Section]]:
         except NegotiationError:
             continue
         name = channel.subprotocol.lower()
-        kind = SUBPROTOCOLS.get(name)
+        kind = subprotocols.get(name)
         partial = channel.maxRetransmits is not None or channel.maxLifetime is not None
         if kind is None or channel.streamID in found:
             continue

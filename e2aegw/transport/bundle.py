@@ -4,7 +4,6 @@ One transport that several media sections share (RFC 9143).
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.interfaces import IHandshakeListener, IProtocol
@@ -448,7 +447,7 @@ class BundleRecords(BundleStream):
 
         @raise NegotiationError: the transport cannot satisfy the terms.
         """
-        terms = replace(terms, rtcpMux=frozenset({"offer", "accept"}))
+        terms = terms.but(rtcpMux=frozenset({"offer", "accept"}))
         return [line for line in super().describe(terms) if line.name not in _CONTROL]
 
 

@@ -6,23 +6,19 @@ An adapter on a channel need not know what it stands on: it writes messages,
 gets messages, and is asked to pause and to go on.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
-    IConsumer,
     IDelayedCall,
     IHandshakeListener,
-    IProtocol,
-    IPushProducer,
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from e2aegw.errors import NegotiationError, RemoteError, ResourceError, UsageError
-from e2aegw.interfaces import Address, Apply, IMediaTransport
+from e2aegw.interfaces import Apply
 from e2aegw.sansio import datachannel
 from e2aegw.sansio.channels import (
     RESTARTED,
@@ -36,13 +32,14 @@ from e2aegw.sansio.channels import (
 )
 from e2aegw.sansio.datachannel import UNKNOWN, ChannelMap, reliable
 from e2aegw.sansio.dcep import Open
-from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event, LegLost
+from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import Closed, Established
 from e2aegw.sansio.sctp.settings import REASSEMBLY_FACTOR, Settings
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Terms
 from e2aegw.transport.bundle import BundleRecords
+from e2aegw.transport.datachannel import LOW_WATER, DataChannel
 from e2aegw.transport.dtls import DTLSTransport
 
 #: What our descriptions say of the largest message (RFC 8841 clause 6).
@@ -50,12 +47,6 @@ MAX_MESSAGE = 262144
 #: The SCTP port that our descriptions say.  It is inside DTLS, so that every
 #: association can have the same.
 SCTP_PORT = 5000
-#: Octets that may wait in a channel before who writes is asked to pause: one
-#: of our longest messages, which nobody can ask to be half sent.
-HIGH_WATER = 262144
-#: Octets that still wait when it is asked to go on: at 200 Mbit/s they last
-#: for some milliseconds, in which more can be fetched.
-LOW_WATER = 65536
 #: Octets that an association keeps of what arrives until it can be delivered;
 #: then the remote party has to wait.  At 200 Mbit/s they last for 40 ms, which
 #: is more than a path in one country needs.
@@ -150,7 +141,7 @@ class ChannelCarrier:
         """
         return self._closed
 
-    def share(self, channel: ChannelMap) -> "DataChannel":
+    def share(self, channel: ChannelMap) -> DataChannel:
         """
         A channel that both parties know of (RFC 8864), or that the remote
         party may open in band (RFC 8832).
@@ -173,7 +164,7 @@ class ChannelCarrier:
         self._drain()
         return share
 
-    def remove(self, share: "DataChannel") -> None:
+    def remove(self, share: DataChannel) -> None:
         """
         A channel is not needed any more; with the last one goes the
         association.
@@ -186,7 +177,7 @@ class ChannelCarrier:
         if not self._all():
             self.loseConnection()
 
-    def shut(self, share: "DataChannel") -> None:
+    def shut(self, share: DataChannel) -> None:
         """
         Close a channel when what waits in it is sent.
         """
@@ -255,7 +246,7 @@ class ChannelCarrier:
 
     # What channels ask for
 
-    def send(self, share: "DataChannel", data: bytes) -> None:
+    def send(self, share: DataChannel, data: bytes) -> None:
         """
         Send one message.
         """
@@ -274,7 +265,7 @@ class ChannelCarrier:
         self._drain()
         share.wrote()
 
-    def buffered(self, share: "DataChannel") -> int:
+    def buffered(self, share: DataChannel) -> int:
         """
         How many octets of a channel wait to be sent for the first time.
         """
@@ -282,14 +273,14 @@ class ChannelCarrier:
             return 0
         return self._channels.bufferedAmount(share.channel)
 
-    def pause(self, share: "DataChannel") -> None:
+    def pause(self, share: DataChannel) -> None:
         """
         Keep what arrives in a channel that is open; see L{Association.pause}.
         """
         if self._association is not None and share.connected and share.channel is not None:
             self._association.pause(share.channel.streamID)
 
-    def resume(self, share: "DataChannel") -> None:
+    def resume(self, share: DataChannel) -> None:
         """
         Let go of what was kept.
         """
@@ -320,7 +311,7 @@ class ChannelCarrier:
         self._association.associate(self._clock.seconds())
         self._drain()
 
-    def _all(self) -> "list[DataChannel]":
+    def _all(self) -> list[DataChannel]:
         # One that was opened in band is in both.
         return list({id(each): each for each in (*self._shares.values(), *self._awaited.values())}.values())
 
@@ -332,7 +323,7 @@ class ChannelCarrier:
                 except NegotiationError:
                     self.counters["channels without a stream"] += 1
 
-    def _add(self, share: "DataChannel") -> None:
+    def _add(self, share: DataChannel) -> None:
         assert self._channels is not None
         terms = Open(
             label=share.map.label,
@@ -418,7 +409,7 @@ class ChannelCarrier:
         self._shares[channel.streamID] = share
         share.opened()
 
-    def _forget(self, share: "DataChannel") -> None:
+    def _forget(self, share: DataChannel) -> None:
         """
         A share has no channel any more.  If it was opened in band, another one
         may be.
@@ -487,271 +478,4 @@ def _reason(text: str) -> Failure:
 def _ignore(event: Event) -> None:
     """
     Nobody wants to know yet.
-    """
-
-
-@implementer(IMediaTransport, IPushProducer, IConsumer)
-class DataChannel:
-    """
-    One data channel.  What is written is one message; a message is what
-    C{dataReceived} gets.
-
-    @ivar map: how the description calls it.
-    @ivar channel: the channel, while there is an association.
-    @ivar connected: whether what is written reaches the remote party.  When it
-        becomes so, a protocol that has a method C{connectionOpened} is told.
-    """
-
-    disconnecting = False
-    muxed = False
-
-    def __init__(self, carrier: ChannelCarrier, map: ChannelMap) -> None:
-        self.carrier = carrier
-        self.map = map
-        self.channel: Channel | None = None
-        self.protocol: Any = None
-        self.notify: Callable[[Event], None] = _ignore
-        self.counters: dict[str, int] = defaultdict(int)
-        self._producer: Any = None
-        self._streaming = False
-        self._producerPaused = False
-        self._pulling = False
-        self._written = 0
-        self._paused = False
-        self.connected = False
-
-    # What the session asks for
-
-    @property
-    def localAddress(self) -> Address:
-        """
-        See L{IMediaTransport}.
-        """
-        return self.carrier.dtls.localAddress
-
-    @property
-    def maxMessageSize(self) -> int:
-        """
-        The largest message that the remote party takes; 0 is any.
-        """
-        return self.carrier.maxMessageSize
-
-    @property
-    def lite(self) -> bool:
-        """
-        See L{UDPTransport}.
-        """
-        return self.carrier.dtls.lite
-
-    @property
-    def components(self) -> list[Any]:
-        """
-        See L{UDPTransport}.
-        """
-        return self.carrier.dtls.components
-
-    def configure(self, section: Section, terms: Terms) -> Apply:
-        """
-        See L{ILegPart}: all there is to say is said of the carrier.
-
-        @raise NegotiationError: the carrier cannot agree to its section.
-        """
-        carrier, whole = self.carrier, self.carrier.section
-        if whole is None:
-            return _nothing
-        apply = carrier.configure(whole, terms)
-        carrier.section = None
-        return apply
-
-    def describe(self, terms: Terms) -> Sequence[Line]:
-        """
-        See L{ILegPart}.
-        """
-        return ()
-
-    def attach(self, protocol: IProtocol) -> None:
-        """
-        See L{IMediaTransport}.
-        """
-        self.protocol = protocol
-        protocol.makeConnection(self)  # type: ignore[arg-type]
-
-    # ITransport
-
-    def write(self, data: bytes) -> None:
-        """
-        Send one message.
-        """
-        self._written += 1
-        self.carrier.send(self, data)
-
-    def writeControl(self, data: bytes) -> None:
-        """
-        See L{IMediaTransport}.
-        """
-        self.write(data)
-
-    def writeSequence(self, iovec: Sequence[bytes]) -> None:
-        """
-        Send one message.
-        """
-        self.write(b"".join(iovec))
-
-    def getPeer(self) -> Address | None:
-        """
-        Where the remote party is.
-        """
-        return self.carrier.dtls.components[0].remote
-
-    def getHost(self) -> Address:
-        """
-        Where we are.
-        """
-        return self.localAddress
-
-    def loseConnection(self) -> None:
-        """
-        Close the channel when what waits in it is sent; with the last channel
-        ends the association, at once.
-        """
-        self.disconnecting = True
-        self.carrier.remove(self)
-        self.connected = False
-
-    def shut(self) -> None:
-        """
-        Close the channel when what waits in it is sent.  It is still ours, and
-        may come back with a new association.
-        """
-        self.carrier.shut(self)
-
-    # Producing: what arrives
-
-    def pauseProducing(self) -> None:
-        """
-        Deliver nothing until L{resumeProducing}.
-        """
-        self._paused = True
-        self.carrier.pause(self)
-
-    def resumeProducing(self) -> None:
-        """
-        Deliver again.
-        """
-        self._paused = False
-        self.carrier.resume(self)
-
-    def stopProducing(self) -> None:
-        """
-        Deliver nothing any more.
-        """
-        self.loseConnection()
-
-    # Consuming: what is sent
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """
-        Who writes wants to be asked to pause, and to go on.
-
-        @raise RuntimeError: somebody is registered already.
-        """
-        if self._producer is not None:
-            raise RuntimeError("there is a producer already")
-        self._producer, self._streaming, self._producerPaused = producer, streaming, False
-        self._pull()
-        self.wrote()
-
-    def unregisterProducer(self) -> None:
-        """
-        Nobody wants to be asked any more.
-        """
-        self._producer = None
-        self._producerPaused = False
-
-    def wrote(self) -> None:
-        """
-        Something was written.
-        """
-        if self._producer is None or not self._streaming or self._producerPaused:
-            return
-        if self.carrier.buffered(self) > HIGH_WATER:
-            self._producerPaused = True
-            self._producer.pauseProducing()
-
-    def drained(self) -> None:
-        """
-        The carrier says that there is room again.
-        """
-        if self._producerPaused and self._producer is not None:
-            self._producerPaused = False
-            self._producer.resumeProducing()
-        self._pull()
-
-    def _pull(self) -> None:
-        """
-        Ask a producer that wants to be asked for each piece, until enough
-        waits, or until it has nothing.
-        """
-        if self._pulling:
-            return
-        self._pulling = True
-        try:
-            while self.connected and self._producer is not None and not self._streaming:
-                written = self._written
-                if self.carrier.buffered(self) > LOW_WATER:
-                    break
-                self._producer.resumeProducing()
-                if self._written == written:
-                    break
-        finally:
-            self._pulling = False
-
-    # What the carrier says
-
-    def opened(self) -> None:
-        """
-        Messages can be sent.
-        """
-        if self.connected or self.disconnecting:
-            return
-        self.connected = True
-        if self._paused:
-            self.carrier.pause(self)
-        if (opened := getattr(self.protocol, "connectionOpened", None)) is not None:
-            opened()
-        self._pull()
-
-    def messageReceived(self, data: bytes) -> None:
-        """
-        A message came.
-        """
-        try:
-            if self.protocol is None:
-                raise RemoteError("not expected")
-            self.protocol.dataReceived(data)
-        except RemoteError as e:
-            self.counters["dropped " + e.reason] += 1
-
-    def lost(self, reason: Failure, *, isOver: bool = True) -> None:
-        """
-        The channel is no more; with a new association it may come back.
-
-        @param isOver: whether there will be none, as far as is known.
-        """
-        if not self.connected:
-            return
-        self.connected = False
-        if self._producerPaused and self._producer is not None:
-            # Nothing will drain; what is written now is counted.
-            self._producerPaused = False
-            self._producer.resumeProducing()
-        if self.protocol is not None:
-            self.protocol.connectionLost(reason)
-        if isOver:
-            self.notify(LegLost(reason=reason.getErrorMessage()))
-
-
-def _nothing() -> None:
-    """
-    There is nothing to apply.
     """

@@ -185,7 +185,7 @@ class ExplodeTests(SynchronousTestCase):
                 ("message", "DC/MSRP", ("*",)),
                 ("application", "DC/BFCP", ("*",)),
                 ("text", "DC/T140", ("t140",)),
-                ("image", "DC/T38", ("t38",)),
+                ("image", "DC/UDPTL", ("t38",)),
             ],
         )
         self.assertEqual({(child.address, child.port) for _, child in children}, {("2001:db8::3", 54111)})
