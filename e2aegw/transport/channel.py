@@ -48,9 +48,10 @@ MAX_MESSAGE = 262144
 #: association can have the same.
 SCTP_PORT = 5000
 #: Octets that an association keeps of what arrives until it can be delivered;
-#: then the remote party has to wait.  At 200 Mbit/s they last for 40 ms, which
-#: is more than a path in one country needs.
-RECEIVE_WINDOW = 1 << 20
+#: then the remote party has to wait.  They are also what a short message in
+#: another channel waits behind: at 100 Mbit/s for 40 ms, which is as much as a
+#: path in one country needs.
+RECEIVE_WINDOW = 1 << 19
 #: The most octets of messages that a line's association holds because the other
 #: leg does not take them: its window, and what the rest of a message that does
 #: not fit into it may make of that.

@@ -18,6 +18,10 @@ FILE = 10_000_000
 LARGE = 100_000_000
 #: Milliseconds that something short may take there and back beside it.
 DELAY = 200
+#: Milliseconds that it takes at most on a machine that does nothing else and
+#: without a file beside it, and how many are looked at to see.
+QUIET = 20
+ALONE = 50
 #: Octets that a gateway may grow by while a large file passes: windows and
 #: buffers, and what the allocator keeps.
 GROWTH = 32_000_000
@@ -183,13 +187,16 @@ class Stories(DeskCase):
         """
         self.call(0, 2)
         self.opened(0, 2)
-        self.far[1].echoes = True
+        self.page("converse", 2, 20)
+        until(lambda: self.page("said") >= ALONE, "messages come back", explain=self.situation)
+        alone = max(self.page("delaysSoFar"))
         self.page("converse", 2, 100)
         before = memory(self.gateway.pid)
         self.exchange(0, self.far[0], LARGE, 200)
         delays = sorted(self.page("delaysSoFar"))
         self.assertGreater(len(delays), 20)
-        self.assertLess(delays[-1], DELAY, delays[-20:])
+        # Where other programs keep all of them waiting, so do they this one.
+        self.assertLess(delays[-1], DELAY * max(1.0, alone / QUIET), (alone, delays[-20:]))
         self.assertLess(memory(self.gateway.pid) - before, GROWTH)
 
 
