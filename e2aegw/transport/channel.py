@@ -52,6 +52,10 @@ SCTP_PORT = 5000
 #: another channel waits behind: at 100 Mbit/s for 40 ms, which is as much as a
 #: path in one country needs.
 RECEIVE_WINDOW = 1 << 19
+#: What the system is asked to keep of datagrams until we read them: a window's,
+#: though we may be busy, and with what it counts beside the octets of each.
+#: What it drops is a loss to the sender, and comes again after a while.
+SOCKET_BUFFER = 2 * RECEIVE_WINDOW
 #: The most octets of messages that a line's association holds because the other
 #: leg does not take them: its window, and what the rest of a message that does
 #: not fit into it may make of that.
@@ -96,6 +100,9 @@ class ChannelCarrier:
         self._closed = False
         dtls.notify = self._happened
         dtls.attach(self)  # type: ignore[arg-type]
+        port = dtls.components[0].port
+        if port is not None:
+            port.setReceiveBuffer(SOCKET_BUFFER)
 
     # What the session asks for
 

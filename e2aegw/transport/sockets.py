@@ -177,6 +177,7 @@ class SocketPort:
         self.address: Address = self.socket.getsockname()[:2]
         self.poller = poller
         self._tos: int | None = None
+        self._receiveBuffer: int | None = None
         self.sendto = self.socket.sendto
 
     def setTOS(self, tos: int) -> None:
@@ -185,6 +186,13 @@ class SocketPort:
         """
         self._tos = tos
         _setTOS(self.socket, tos)
+
+    def setReceiveBuffer(self, size: int) -> None:
+        """
+        See L{IDatagramPort}.
+        """
+        self._receiveBuffer = size
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     def connected(self, remote: Address) -> socket.socket:
         """
@@ -207,6 +215,8 @@ class SocketPort:
             second.connect(remote)
             if self._tos is not None:
                 _setTOS(second, self._tos)
+            if self._receiveBuffer is not None:
+                second.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receiveBuffer)
         except OSError:
             second.close()
             raise

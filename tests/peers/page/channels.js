@@ -272,7 +272,6 @@ class Desk {
     const chat = this.chats[stream];
     const delays = [];
     this.talking = true;
-    this.said = () => delays.length;
     this.delays = (async () => {
       while (this.talking) {
         const began = performance.now();
