@@ -151,8 +151,12 @@ class Session:
     @property
     def silent(self) -> bool:
         """
-        Whether the parties agreed to send less than both could: on hold.
+        Whether nothing needs to arrive: the parties agreed to send less than
+        both could, on hold, or have a connection or a channel, in which nobody
+        has to say anything.
         """
+        if any(stream.pipeline is not None and stream.pipeline.stands for stream in self.streams):
+            return True
         descriptions = [party.description for party in self.parties or ()]
         sections = [each for one in descriptions if one is not None for each in one.sections]
         return any(
