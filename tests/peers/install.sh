@@ -7,8 +7,11 @@ cd "$(dirname "$0")"
 
 # libsrtp2-dev, libusrsctp-dev and gcc are for the load generator of the
 # benchmark and for the SCTP peer.
-PACKAGES="baresip-core chromium firefox-esr gcc kamailio
-kamailio-websocket-modules libc6-dev libsrtp2-dev libusrsctp-dev rtpengine-daemon sip-tester tshark"
+# debhelper, debootstrap, dpkg-dev, python3-pip, python3-venv and systemd are for
+# the Debian package.
+PACKAGES="baresip-core chromium debhelper debootstrap dpkg-dev firefox-esr gcc kamailio
+kamailio-websocket-modules libc6-dev libsrtp2-dev libusrsctp-dev python3-pip python3-venv
+rtpengine-daemon sip-tester systemd tshark"
 SERVICES="kamailio rtpengine-daemon"
 POLICY=/usr/sbin/policy-rc.d
 

@@ -65,6 +65,8 @@ BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
+DEBOOTSTRAP = Peer(name="debootstrap", program="debootstrap")
+DEBHELPER = Peer(name="debhelper", program="dh")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
 
 
