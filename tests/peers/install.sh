@@ -5,7 +5,6 @@
 set -eu
 cd "$(dirname "$0")"
 
-<<<<<<< HEAD
 # libre-dev, libsrtp2-dev, libusrsctp-dev and gcc are for the floor control peer,
 # the load generator of the benchmark and the SCTP peer; debhelper and what
 # follows, for the Debian package.
