@@ -123,6 +123,40 @@ class Stories(DeskCase):
         self.converses(telephone)
         self.exchange(0, self.far[0], 20_000)
 
+    def test_R_65_called(self) -> None:
+        """
+        The core calls the browser with two chats, which it takes in one line;
+        a third one joins them later.
+        """
+        self.page("open", [], {})
+        for chats in (2, 3):
+            while len(self.far) < chats:
+                self.newFarEnd()
+            offer = f"v=0\r\no=- 1 {chats} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            offer += "".join(far.section("actpass") for far in self.far)
+            flags = {"direction": ["internal", "external"], "e2ae": "webrtc"}
+            folded = self.tell("offer", offer, tag="far", **flags)
+            self.assertEqual([each.split()[0] for each in sections(folded)], ["m=application"])
+            answer = self.tell("answer", self.page("answer", folded), tag="far", toTag="browser")
+            for far, section in zip(self.far, sections(answer), strict=True):
+                self.assertIn("a=setup:passive", section)
+                if not far.remote:
+                    far.begin(section, active=True)
+            streams = list(range(0, 2 * chats, 2))
+            self.opened(*streams)
+            for stream, far in zip(streams, self.far, strict=True):
+                self.exchange(stream, far, 200_000)
+
+    def test_R_80_inBand(self) -> None:
+        """
+        A channel for MSRP that no description names is closed.
+        """
+        self.call(0, inBand=["msrp"])
+        self.opened(0)
+        until(lambda: self.page("inBandState", "msrp") == "closed", "the channel is closed")
+        until(lambda: "'msrp' is in no description" in self.gateway.output(), "the log says so")
+        self.exchange(0, self.far[0], 20_000)
+
     def test_addedAndRemoved(self) -> None:
         """
         A chat comes to a call, and a voice to a chat, in the bundle that there

@@ -166,6 +166,10 @@ class Desk {
     return known;
   }
 
+  inBandState(protocol) {
+    return this.extra[protocol].state;
+  }
+
   add(stream) {
     const options = { negotiated: true, id: stream, protocol: "msrp" };
     this.chats[stream] = new Chat(this.connection.createDataChannel("chat" + stream, options), stream);
