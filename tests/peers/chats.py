@@ -18,6 +18,9 @@ FILE = 10_000_000
 LARGE = 100_000_000
 #: Milliseconds that something short may take there and back beside it.
 DELAY = 200
+#: How many times as long as it needs the gateway may take for something, if it
+#: is to be said that nobody else is at work on the machine.
+ALONE = 1.5
 #: Octets that a gateway may grow by while a large file passes: windows and
 #: buffers, and what the allocator keeps.
 GROWTH = 32_000_000
@@ -232,10 +235,11 @@ class Stories(DeskCase):
         self.exchange(0, self.far[0], LARGE, 200)
         delays = sorted(self.page("delaysSoFar"))
         self.assertGreater(len(delays), 20)
-        # Where others keep the gateway from running, it cannot help it.
         after = schedule(self.gateway.pid)
         slowness = 1 + (after[1] - waited) / (after[0] - ran)
-        self.assertLess(delays[-1], DELAY * slowness, (slowness, delays[-20:]))
+        # Where others keep it and the browser from running, it cannot help it.
+        worst = delays[-1] if slowness < ALONE else delays[len(delays) // 2] / slowness
+        self.assertLess(worst, DELAY, (slowness, delays[-20:]))
         self.assertLess(memory(self.gateway.pid) - before, GROWTH)
 
 
