@@ -21,6 +21,7 @@ from e2aegw.gateway.ports import PortPool
 from e2aegw.gateway.registry import loadFactory
 from e2aegw.gateway.session import Session
 from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver, ISession
+from e2aegw.sansio import tls
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.sansio.e2ae import Decision
@@ -126,6 +127,8 @@ class Gateway(Service):
         identity = identity or self._newIdentity()
         self._endpoint = Endpoint(identity, self._profiles)
         self._plainEndpoint = Endpoint(identity)
+        self._tlsEndpoint = tls.Endpoint(identity)
+        self._trust = {side: config.trust for side, config in sides.items()}
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
 
@@ -244,10 +247,15 @@ class Gateway(Service):
             if strict:
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
-        endpoint, plain = self._commonEndpoint, self._commonPlainEndpoint
+        endpoint, plain, secure = self._commonEndpoint, self._commonPlainEndpoint, self._commonTLSEndpoint
         if terms.anonymous:
             endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
-        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, self._policy.consent))
+            secure = self._anonymousTLSEndpoint
+        return KINDS[kind](
+            Materials(
+                self._reactor, pool, pool, endpoint, plain, secure, self._trust[side], self._policy.consent
+            )
+        )
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -390,6 +398,12 @@ class Gateway(Service):
 
     def _anonymousPlainEndpoint(self) -> Endpoint:
         return Endpoint(self._newIdentity())
+
+    def _commonTLSEndpoint(self) -> tls.Endpoint:
+        return self._tlsEndpoint
+
+    def _anonymousTLSEndpoint(self) -> tls.Endpoint:
+        return tls.Endpoint(self._newIdentity())
 
     def _newIdentity(self) -> Identity:
         return Identity.generate(datetime.datetime.now(datetime.UTC))

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2aegw.interfaces import IPortSource, IStreamPortSource
+from e2aegw.sansio import tls
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.dtls import DTLSTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
 from e2aegw.transport.stream import StreamTransport
+from e2aegw.transport.tls import TLSTransport
 from e2aegw.transport.udp import UDPTransport
 
 
@@ -26,6 +28,8 @@ class Materials:
     @ivar endpoint: our certificate, and what SRTP needs; called when one is
         needed.
     @ivar plain: our certificate alone.
+    @ivar tls: our certificate, for TLS.
+    @ivar trust: whom to believe in TLS without a fingerprint.
     @ivar consent: whether to check for consent ourselves.
     """
 
@@ -34,6 +38,8 @@ class Materials:
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
     plain: Callable[[], Endpoint]
+    tls: Callable[[], tls.Endpoint]
+    trust: tls.Trust | None = None
     consent: bool = False
 
 
@@ -55,6 +61,10 @@ def _tcp(materials: Materials) -> StreamTransport:
     return StreamTransport(materials.clock, materials.streams)
 
 
+def _tls(materials: Materials) -> TLSTransport:
+    return TLSTransport(materials.clock, materials.streams, materials.tls(), materials.trust)
+
+
 def _channel(materials: Materials) -> ChannelCarrier:
     dtls = DTLSTransport(
         materials.clock, materials.ports, materials.plain(), control=False, consent=materials.consent
@@ -65,11 +75,13 @@ def _channel(materials: Materials) -> ChannelCarrier:
 #: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
 #: C{"dtls-srtp"}: the same, with keys agreed on by DTLS.
 #: C{"tcp"}: one connection, from whichever end the descriptions say.
+#: C{"tls"}: the same, with TLS on it.
 #: C{"channel"}: a data channel, of which the session asks a carrier.
 KINDS: dict[str, Callable[[Materials], Any]] = {
     "udp": _udp,
     "udp+rtcp": _udpWithControl,
     "dtls-srtp": _dtlsKeys,
     "tcp": _tcp,
+    "tls": _tls,
     "channel": _channel,
 }
