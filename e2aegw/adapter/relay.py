@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
+from e2aegw.adapter import streamrelay
 from e2aegw.adapter.rtp import RTPAdapter
+from e2aegw.adapter.streamrelay import StreamRelayAdapter
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapterFactory
 from e2aegw.sansio.sdp import Line, Section
@@ -77,16 +79,20 @@ class Factory:
     """
 
     medium = "sealed"
-    protos = PROTOS
+    protos = PROTOS | streamrelay.PROTOS
 
     def claim(self, section: Section) -> str | None:
         """
         See L{IAdapterFactory}.
         """
+        if section.proto.upper() in streamrelay.PROTOS:
+            return streamrelay.PROTOS[section.proto.upper()]
         return PROTOS.get(section.proto.upper()) if section.has("crypto") else None
 
-    def buildAdapter(self, proto: str) -> RelayAdapter:
+    def buildAdapter(self, proto: str) -> RelayAdapter | StreamRelayAdapter:
         """
         See L{IAdapterFactory}.
         """
+        if proto.upper() in streamrelay.PROTOS:
+            return StreamRelayAdapter(proto)
         return RelayAdapter(proto)

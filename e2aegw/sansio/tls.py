@@ -275,7 +275,7 @@ def _verify(connection: SSL.Connection, certificate: X509, error: int, depth: in
     """
     if depth or error not in (0, _NOT_YET_VALID):
         return True
-    own: Connection = connection.get_app_data()  # type: ignore[assignment]
+    own: Connection = connection.get_app_data()
     own.certificate = certificate.to_cryptography().public_bytes(Encoding.DER)
     return own.judge is None or own.judge(own.certificate) is not False
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2aegw.interfaces import IPortSource, IStreamPortSource
-from e2aegw.sansio import tls
 from e2aegw.sansio.dtls import Endpoint
+from e2aegw.sansio.tls import Endpoint as TLSEndpoint
+from e2aegw.sansio.tls import Trust
 from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.dtls import DTLSTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
@@ -38,8 +39,8 @@ class Materials:
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
     plain: Callable[[], Endpoint]
-    tls: Callable[[], tls.Endpoint]
-    trust: tls.Trust | None = None
+    tls: Callable[[], TLSEndpoint]
+    trust: Trust | None = None
     consent: bool = False
 
 

@@ -118,6 +118,24 @@ class _Active(ClientFactory):
         self.owner.connectFailed(reason.getErrorMessage())
 
 
+class _End:
+    """
+    A transport as reports see it.
+
+    @ivar port: has our C{address}.
+    @ivar remote, source: who is connected.
+    @ivar signalled: the address in the description.
+    """
+
+    number = 1
+
+    def __init__(self, transport: "StreamTransport") -> None:
+        self.port = self
+        self.address = transport.localAddress
+        self.remote = self.source = transport.remote
+        self.signalled = transport.signalled
+
+
 @implementer(IMediaTransport, IPushProducer, IConsumer)
 class StreamTransport:
     """
@@ -141,7 +159,6 @@ class StreamTransport:
     disconnecting = False
     muxed = False
     lite = False
-    components: Sequence[Any] = ()
 
     def __init__(self, reactor: Any, ports: IStreamPortSource) -> None:
         """
@@ -182,6 +199,27 @@ class StreamTransport:
         See above.
         """
         return self._connection is not None
+
+    @property
+    def components(self) -> Sequence[Any]:
+        """
+        What a report says of us: one connection.
+        """
+        return (_End(self),)
+
+    @property
+    def remote(self) -> Address | None:
+        """
+        Who is connected.
+        """
+        return None if self._connection is None else self._connection.remote
+
+    @property
+    def signalled(self) -> Address | None:
+        """
+        Where the description says that the remote party is.
+        """
+        return self._signalled
 
     # What the session asks for
 

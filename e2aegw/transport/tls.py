@@ -309,10 +309,9 @@ class TLSTransport(StreamTransport):
                 attempt.transport.pauseProducing()
             return
         try:
-            if self._expected:
-                if not self._judge(tls.certificate or b""):
-                    raise RemoteError("fingerprint mismatch")
-            elif self._trust is not None:
+            if self._judge(tls.certificate or b"") is False:
+                raise RemoteError("fingerprint mismatch")
+            if not self._expected and self._trust is not None:
                 self._trust.check(tls.chain(), self._named())
         except RemoteError as e:
             self._attemptFailed(attempt, e.reason)

@@ -72,8 +72,10 @@ class ProtectionTests(SynchronousTestCase):
             ("RTP/SAVPF", (FINGERPRINT,), Protection.DTLS),
             ("UDP/TLS/RTP/SAVP", (), Protection.DTLS),
             ("UDP/TLS/RTP/SAVPF", (CRYPTO,), Protection.DTLS),
-            ("TCP/TLS/MSRP", (FINGERPRINT,), None),
-            ("udptl", (), None),
+            ("TCP/TLS/MSRP", (FINGERPRINT,), Protection.TLS),
+            ("UDP/TLS/UDPTL", (FINGERPRINT,), Protection.TLS),
+            ("udptl", (), Protection.NONE),
+            ("TCP/BFCP", (), Protection.NONE),
             ("", (), None),
         ):
             self.assertIs(protection(section(proto, *lines)), expected, (proto, lines))
