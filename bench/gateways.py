@@ -42,6 +42,10 @@ offer_timeout = {patience}
 [[route]]
 access = "srtp"
 core = "rtp"
+
+[[route]]
+access = "msrp"
+core = "msrp"
 """
 
 
@@ -121,7 +125,7 @@ class Gateway(Program):
 
     name = "e2aegw"
     # Nobody else has these: no port can be taken.
-    hosts = "127.101.0.1", "127.101.0.2"
+    hosts: ClassVar[tuple[str, str]] = "127.101.0.1", "127.101.0.2"
 
     def command(self, directory: Path) -> Sequence[str]:
         """

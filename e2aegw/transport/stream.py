@@ -29,6 +29,9 @@ SETUP_TIMEOUT = 120.0
 #: Seconds for what was written to go out when a leg ends.  Then a party that
 #: does not read is cut off, whose buffers and socket we would keep else.
 LINGER = 5.0
+#: Octets that are read, and may wait to be written, at a time: two chunks of
+#: what is usual (64 KB), for which the reactor need not turn so often.
+READ = 1 << 17
 #: The media whose parties say whether a new exchange means a new connection
 #: (RFC 4145 clause 5, RFC 8856 clause 7.1).  MSRP does not (RFC 6135 clause
 #: 4.4).
@@ -44,6 +47,7 @@ class StreamConnection(Protocol):
 
     def __init__(self, owner: "StreamTransport") -> None:
         self.owner = owner
+        self._handle: Any = None
 
     @property
     def remote(self) -> Address:
@@ -57,7 +61,27 @@ class StreamConnection(Protocol):
         """
         Send.
         """
-        self.transport.write(data)
+        self.put(data)
+
+    def put(self, data: bytes) -> None:
+        """
+        Give octets to the network.  The reactor would first ask it whether it
+        takes any, which costs more than to try.
+        """
+        transport = self.transport
+        handle = self._handle
+        if handle is not None and not getattr(transport, "_tempDataBuffer", True):
+            if not transport.dataBuffer:
+                try:
+                    sent = handle.send(data)
+                except OSError:
+                    # The transport finds out what is the matter.
+                    sent = 0
+                if sent == len(data):
+                    return
+                if sent:
+                    data = data[sent:]
+        transport.write(data)
 
     def end(self) -> None:
         """
@@ -71,6 +95,10 @@ class StreamConnection(Protocol):
         """
         See C{IProtocol}.
         """
+        self.transport.bufferSize = READ
+        handle = getattr(self.transport, "getHandle", None)
+        if handle is not None:
+            self._handle = handle()
         self.owner.opened(self)
 
     def dataReceived(self, data: bytes) -> None:

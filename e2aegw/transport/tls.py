@@ -64,7 +64,7 @@ class SecureConnection(StreamConnection):
         """
         assert self.tls is not None
         try:
-            self.transport.write(self.tls.send(data))
+            self.put(self.tls.send(data))
         except RemoteError as e:
             self.owner.counters["unsent " + e.reason] += 1
 
@@ -73,7 +73,7 @@ class SecureConnection(StreamConnection):
         Send what TLS itself has to say.
         """
         if self.tls is not None and (out := self.tls.output()):
-            self.transport.write(out)
+            self.put(out)
 
     def end(self) -> None:
         """
