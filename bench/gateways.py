@@ -46,6 +46,10 @@ core = "rtp"
 [[route]]
 access = "msrp"
 core = "msrp"
+
+[[route]]
+access = "udptl"
+core = "udptl"
 """
 
 

@@ -17,6 +17,8 @@ PLAIN_PROTOS = frozenset({"RTP/AVP", "RTP/AVPF"})
 SDES_PROTOS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 DTLS_PROTOS = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 RTP_PROTOS = PLAIN_PROTOS | SDES_PROTOS | DTLS_PROTOS
+#: What floor control travels on (RFC 8856 clause 4), as far as it is spoken here.
+BFCP_PROTOS = frozenset({"TCP/BFCP", "TCP/TLS/BFCP", "UDP/BFCP", "UDP/TLS/BFCP"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,10 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
     if proto.upper() in SECURABLE:
         return _decideSecurable(section, proto, near, far, terms)
     given = protection(section)
-    if given is None:
-        return Decision(False, proto)
     asked = (terms.transportProtocol or "").upper()
+    if given is None:
+        # Floor control says the same over all of these.
+        return Decision(False, asked if {asked, proto.upper()} <= BFCP_PROTOS else proto)
     if asked not in RTP_PROTOS:
         asked = ""
     # A profile names one way to agree on keys; a controller that does not want
@@ -197,8 +200,12 @@ def _decideSecurable(section: Section, proto: str, near: Side, far: Side, terms:
         raise NegotiationError("protection was requested for a section without keys")
     if wantsEdge and secured and terms.e2ae is not None and kind.token not in agreed:
         raise NegotiationError("protection was requested that was not agreed on at registration")
-    if secured and not wantsEdge and asked != kind.plain.upper():
+    other = asked != section.proto.upper() and {asked, proto.upper()} <= BFCP_PROTOS
+    if secured and not wantsEdge and asked != kind.plain.upper() and not other:
         return Decision(True, section.proto)
     if far is Side.ACCESS and not wantsEdge and kind.token in agreed:
         return Decision(False, kind.secured, True)
+    if {asked, proto.upper()} <= BFCP_PROTOS:
+        # Floor control says the same over all of these.
+        return Decision(False, asked)
     return Decision(False, kind.plain if secured else proto)

@@ -12,7 +12,10 @@ from e2aegw.sansio.tls import Endpoint as TLSEndpoint
 from e2aegw.sansio.tls import Trust
 from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.dtls import DTLSTransport
+from e2aegw.transport.dtlsdata import DTLSDataTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
+from e2aegw.transport.local import LocalTransport
+from e2aegw.transport.opaque import OpaqueTransport
 from e2aegw.transport.stream import StreamTransport
 from e2aegw.transport.tls import TLSTransport
 from e2aegw.transport.udp import UDPTransport
@@ -29,6 +32,8 @@ class Materials:
     @ivar endpoint: our certificate, and what SRTP needs; called when one is
         needed.
     @ivar plain: our certificate alone.
+    @ivar native: our certificates, one that browsers want and one of RSA, for
+        terminals that are no browsers.
     @ivar tls: our certificate, for TLS.
     @ivar trust: whom to believe in TLS without a fingerprint.
     @ivar consent: whether to check for consent ourselves.
@@ -39,13 +44,14 @@ class Materials:
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
     plain: Callable[[], Endpoint]
+    native: Callable[[], Endpoint]
     tls: Callable[[], TLSEndpoint]
     trust: Trust | None = None
     consent: bool = False
 
 
-def _udp(materials: Materials) -> UDPTransport:
-    return UDPTransport(materials.clock, materials.ports, control=False, consent=materials.consent)
+def _udp(materials: Materials) -> OpaqueTransport:
+    return OpaqueTransport(materials.clock, materials.ports, control=False, consent=materials.consent)
 
 
 def _udpWithControl(materials: Materials) -> UDPTransport:
@@ -58,6 +64,12 @@ def _dtlsKeys(materials: Materials) -> DTLSKeyTransport:
     )
 
 
+def _dtls(materials: Materials) -> DTLSDataTransport:
+    return DTLSDataTransport(
+        materials.clock, materials.ports, materials.native(), control=False, consent=materials.consent
+    )
+
+
 def _tcp(materials: Materials) -> StreamTransport:
     return StreamTransport(materials.clock, materials.streams)
 
@@ -67,22 +79,33 @@ def _tls(materials: Materials) -> TLSTransport:
 
 
 def _channel(materials: Materials) -> ChannelCarrier:
+    # There are stacks that take an association without keys for SRTP for none,
+    # though they need no keys.
     dtls = DTLSTransport(
-        materials.clock, materials.ports, materials.plain(), control=False, consent=materials.consent
+        materials.clock, materials.ports, materials.endpoint(), control=False, consent=materials.consent
     )
     return ChannelCarrier(materials.clock, dtls)
 
 
-#: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
+def _local(materials: Materials) -> LocalTransport:
+    return LocalTransport()
+
+
+#: C{"udp"}: one port, without ICE.  C{"udp+rtcp"}: a port and the next, for
+#: RTCP.
 #: C{"dtls-srtp"}: the same, with keys agreed on by DTLS.
+#: C{"dtls"}: one port, and all that goes through it inside DTLS.
 #: C{"tcp"}: one connection, from whichever end the descriptions say.
 #: C{"tls"}: the same, with TLS on it.
 #: C{"channel"}: a data channel, of which the session asks a carrier.
+#: C{"local"}: nothing; the party is an application in this process.
 KINDS: dict[str, Callable[[Materials], Any]] = {
     "udp": _udp,
     "udp+rtcp": _udpWithControl,
     "dtls-srtp": _dtlsKeys,
+    "dtls": _dtls,
     "tcp": _tcp,
     "tls": _tls,
     "channel": _channel,
+    "local": _local,
 }
