@@ -94,9 +94,7 @@ def main() -> None:
     """
     Forward until somebody ends us.
     """
-    context = ssl.DefaultOpenSSLContextFactory(
-        sys.argv[1], sys.argv[1], sslmethod=SSL.TLS_METHOD
-    )
+    context = ssl.DefaultOpenSSLContextFactory(sys.argv[1], sys.argv[1], sslmethod=SSL.TLS_METHOD)
     port = _reactor.listenSSL(0, Factory.forProtocol(Inward), context, interface="127.0.0.1")
     print(port.getHost().port, flush=True)
     _reactor.run()
