@@ -71,10 +71,17 @@ class Connector(ClientFactory):
     """
 
     noisy = False
-    protocol = Outward
 
     def __init__(self, inward: End) -> None:
         self.inward = inward
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """
+        It is there.
+        """
+        outward = Outward()
+        outward.factory = self
+        return outward
 
 
 class Inward(End):

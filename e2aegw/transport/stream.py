@@ -70,17 +70,16 @@ class StreamConnection(Protocol):
         """
         transport = self.transport
         handle = self._handle
-        if handle is not None and not getattr(transport, "_tempDataBuffer", True):
-            if not transport.dataBuffer:
-                try:
-                    sent = handle.send(data)
-                except OSError:
-                    # The transport finds out what is the matter.
-                    sent = 0
-                if sent == len(data):
-                    return
-                if sent:
-                    data = data[sent:]
+        # What comes behind something that waits has to wait, too.
+        waiting = handle is None or getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer
+        if not waiting:
+            try:
+                sent = handle.send(data)
+            except OSError:
+                sent = 0  # The transport finds out what is the matter.
+            if sent == len(data):
+                return
+            data = data[sent:]
         transport.write(data)
 
     def end(self) -> None:

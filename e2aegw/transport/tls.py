@@ -263,9 +263,9 @@ class TLSTransport(StreamTransport):
         if connection in self._handshakes:
             self._attemptFailed(connection, "closed by the remote party")
             return
-        if connection is self._connection and connection.tls is not None and not connection.tls.closed:
-            if not self._closed:
-                self.counters["closed without goodbye"] += 1
+        ended = self._closed or connection.tls is None or connection.tls.closed
+        if connection is self._connection and not ended:
+            self.counters["closed without goodbye"] += 1
         super().disconnected(connection, reason)
 
     # Inside
@@ -308,9 +308,10 @@ class TLSTransport(StreamTransport):
             if sum(map(len, attempt.held)) >= MAX_HELD:
                 attempt.transport.pauseProducing()
             return
+        if self._judge(tls.certificate or b"") is False:
+            self._attemptFailed(attempt, "fingerprint mismatch")
+            return
         try:
-            if self._judge(tls.certificate or b"") is False:
-                raise RemoteError("fingerprint mismatch")
             if not self._expected and self._trust is not None:
                 self._trust.check(tls.chain(), self._named())
         except RemoteError as e:

@@ -79,7 +79,7 @@ class MatrixTests(SynchronousTestCase):
     #: What a medium's units look like on the wire of a kind of transport; C{None}
     #: if they are not the same on all of them, and have tests of their own.
     units: ClassVar[dict[str, bytes]] = {
-        "udptl": b"\x00\x01\x06\x02\x30\xff\x00\x00",
+        "udptl": b"\x00\x01\x03\x02\x30\xff\x00\x00",
         "bfcp": b"\x20\x0b\x00\x00\x00\x00\x00\x01\x00\x01\x00\x02",
     }
 

@@ -180,7 +180,8 @@ class TLSCallTestCase(GatewayTestCase):
         Move bytes until nobody has any.
         """
         for _ in range(100):
-            if not any([end.pump() for end in ends or (self.ue, self.phone)]):
+            moved = [end.pump() for end in ends or (self.ue, self.phone)]
+            if not any(moved):
                 return
 
     def assertChat(self, one: ChatEnd, other: ChatEnd) -> None:

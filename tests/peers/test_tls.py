@@ -8,6 +8,7 @@ import random
 import re
 import socket
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -172,14 +173,19 @@ class TLSTests(SynchronousTestCase):
         ):
             peer = self.client(port, *arguments, certificate=certificate)
             peer.pipe.endpoint = None
-            move([peer.pipe, far], lambda peer=peer: peer.pipe.closed)
+            move([peer.pipe, far], partial(getattr, peer.pipe, "closed"))
             self.assertEqual(peer.pipe.received, b"")
             if said == "fingerprint mismatch":
                 self.assertIn("bad certificate", peer.said)
-            until(lambda said=said: f"TLS failed: {said}" in self.gateway.output(), said)
+            self.assertLogged(said)
         with socket.create_connection((HOST, port)) as plain:
             plain.sendall(b"MSRP a786hjs2 SEND\r\n")
             plain.settimeout(10)
             self.assertEqual(plain.recv(100), b"")
-        until(lambda: "TLS failed: not protected" in self.gateway.output(), "not protected")
-        move([self.client(port).pipe, far], lambda: True)
+        self.assertLogged("not protected")
+
+    def assertLogged(self, reason: str) -> None:
+        """
+        The log says why a handshake failed.
+        """
+        until(lambda: f"TLS failed: {reason}" in self.gateway.output(), reason)
