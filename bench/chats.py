@@ -47,6 +47,53 @@ class Certificate:
         self.context.load_cert_chain(self.file)
 
 
+class Secure:
+    """
+    TLS on a socket, of which one thread may read while another one writes.
+    """
+
+    def __init__(self, plain: socket.socket, context: ssl.SSLContext) -> None:
+        self._socket, self._lock = plain, threading.Lock()
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out)
+        while True:
+            with suppress(ssl.SSLWantReadError):
+                self._tls.do_handshake()
+                break
+            plain.sendall(self._out.read())
+            self._in.write(plain.recv(_READ))
+        plain.sendall(self._out.read())
+
+    def sendall(self, data: bytes) -> None:
+        """
+        Send.
+        """
+        with self._lock:
+            self._tls.write(data)
+            out = self._out.read()
+        self._socket.sendall(out)
+
+    def recv(self, size: int) -> bytes:
+        """
+        Receive something; nothing at the end.
+        """
+        while data := self._socket.recv(size):
+            plain = b""
+            with self._lock, suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+                self._in.write(data)
+                while True:
+                    plain += self._tls.read(_READ)
+            if plain:
+                return plain
+        return b""
+
+    def close(self) -> None:
+        """
+        Let go of the socket.
+        """
+        self._socket.close()
+
+
 class Chat:
     """
     One call.
@@ -66,7 +113,7 @@ class Chat:
         self.farURI = f"msrp://{self.host}:{listener.getsockname()[1]}/p{number}abcdefgh;tcp"
         self.path = self.farPath = ""
         self.port = 0
-        self.near: ssl.SSLSocket | None = None
+        self.near: Secure | None = None
         self.far: socket.socket | None = None
 
     def agree(self, ng: NG) -> None:
@@ -107,7 +154,7 @@ class Chat:
         """
         plain = socket.create_connection((self.host, self.port))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.near = self.certificate.context.wrap_socket(plain)
+        self.near = Secure(plain, self.certificate.context)
 
     def close(self) -> None:
         """
@@ -180,9 +227,11 @@ class Chat:
         assert self.near is not None
         count, rest = 0, b""
         while count < chunks:
-            data = rest + self.near.recv(_READ)
+            more = self.near.recv(_READ)
+            assert more, "closed"
+            data = rest + more
             found = data.count(b"200 OK\r\n")
-            rest = data[-7:] if data else b""
+            rest = data[-7:]
             count += found
             with suppress(ValueError):
                 for _ in range(found):

@@ -32,8 +32,6 @@ _TLS_1_2 = SSL.TLS1_2_VERSION
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!eNULL"
 #: The records that a party may begin with (RFC 8446 clause 5.1).
 _ALERT, _HANDSHAKE = 21, 22
-#: pyOpenSSL wants each record to be written by itself; OpenSSL does not.
-_PARTIAL_WRITE = 1
 #: A moment before there were certificates, so that each of them is found not
 #: to be valid yet: of the answers that there are, that is the one which tells
 #: the remote party C{bad_certificate}.
@@ -106,7 +104,6 @@ class Endpoint:
         context.set_min_proto_version(_TLS_1_2)
         context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-        context.clear_mode(_PARTIAL_WRITE)
         # A session that is resumed shows no certificate.
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_cipher_list(_CIPHERS)
@@ -166,19 +163,36 @@ class Connection:
 
         @raise RemoteError: they are not TLS, or the handshake has failed.
         """
-        connection = self._connection
         if not self.established:
             if not self._octets and data[:1] and data[0] not in (_HANDSHAKE, _ALERT):
                 raise RemoteError("not protected")
             self._octets += len(data)
             if self._octets > MAX_HANDSHAKE:
                 raise RemoteError("endless handshake")
+        pieces: list[bytes] = []
+        if len(data) <= _RECORD:
+            self._read(data, pieces)
+        else:
+            whole = memoryview(data)
+            for start in range(0, len(data), _RECORD):
+                self._read(whole[start : start + _RECORD], pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _read(self, data: bytes | memoryview, pieces: list[bytes]) -> None:
+        """
+        Decipher.  OpenSSL's buffers keep the size that they once had, so it gets
+        a record's worth at a time.
+
+        @param pieces: where to put what was said.
+
+        @raise RemoteError: it is not TLS, or the handshake has failed.
+        """
+        connection = self._connection
         connection.bio_write(data)
         if not self.established:
             self._handshake()
             if not self.established:
-                return b""
-        pieces: list[bytes] = []
+                return
         try:
             while True:
                 pieces.append(connection.recv(_RECORD))
@@ -188,7 +202,6 @@ class Connection:
             self.closed = True
         except SSL.Error as e:
             raise RemoteError("broken record", _reason(e)) from None
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def send(self, data: bytes) -> bytes:
         """
@@ -198,11 +211,24 @@ class Connection:
         """
         if not self.established:
             raise RemoteError("not established")
+        if len(data) <= _RECORD:
+            return self._seal(data)
+        whole = memoryview(data)
+        return b"".join(
+            [self._seal(whole[start : start + _RECORD]) for start in range(0, len(data), _RECORD)]
+        )
+
+    def _seal(self, data: bytes | memoryview) -> bytes:
+        """
+        The same for what fits into a record; for the size, see L{_read}.
+
+        @raise RemoteError: the connection ended.
+        """
         try:
             self._connection.send(data)
         except SSL.Error as e:
             raise RemoteError("not sent", _reason(e)) from None
-        return self.output(len(data) + (len(data) // _RECORD + 2) * _OVERHEAD)
+        return self.output(len(data) + _OVERHEAD)
 
     def output(self, size: int = _RECORD) -> bytes:
         """

@@ -3,13 +3,18 @@ Calls of a terminal that protects MSRP by TLS up to the gateway.
 """
 
 from OpenSSL import SSL
+from twisted.internet.task import Clock
 
+from e2aegw.adapter import bfcp
+from e2aegw.gateway.service import Route
 from e2aegw.sansio.events import LineRefused, Secured
 from e2aegw.sansio.sdp import Side
 from e2aegw.sansio.terms import Terms
 from tests.gateway.tlscall import AGREED, PHONE, REQUESTED, UE, ChatEnd, TLSCallTestCase, session
-from tests.transport.tlspeer import OTHERS, TLSPeer, fingerprintOf
+from tests.transport.connection import Connection
+from tests.transport.tlspeer import OTHERS, THEIRS, TLSPeer, fingerprintOf
 
+BFCP = bfcp.Factory(clock=Clock())
 SECRETS = {"fingerprint", "tls-id", "3ge2ae"}
 
 
@@ -296,3 +301,59 @@ class EndToEndTests(TLSCallTestCase):
         """
         lines = [str(line) for line in section.lines]  # type: ignore[attr-defined]
         self.assertEqual(lines, text.splitlines()[1:])
+
+
+class FloorTests(TLSCallTestCase):
+    """
+    BFCP.
+    """
+
+    routes = (*TLSCallTestCase.routes, Route(BFCP, BFCP))
+    hello = b"\x20\x0b\x00\x00\x00\x00\x00\x01\x00\x01\x00\x02"
+    floor = "a=floorctrl:c-only\r\na=bfcpver:1\r\na=setup:%s\r\na=connection:new\r\n"
+
+    def section(self, setup: str, secure: bool, more: str = "") -> str:
+        """
+        How a party describes itself.
+        """
+        proto = "TCP/TLS/BFCP" if secure else "TCP/BFCP"
+        prints = f"a=fingerprint:{fingerprintOf(THEIRS)}\r\n" if secure else ""
+        return f"m=application 5070 {proto} *\r\n{self.floor % setup}{prints}{more}"
+
+    def assertFloor(self, link: Connection | None, there: Connection | None, client: bool) -> None:
+        """
+        Messages cross, octet by octet.
+        """
+        assert link is not None and there is not None
+        peer = TLSPeer(client=client).join(link)
+        self.assertTrue(peer.established)
+        peer.say(self.hello)
+        self.assertEqual(there.value(), self.hello)
+        there.protocol.dataReceived(self.hello)
+        peer.advance()
+        self.assertEqual(peer.received, self.hello)
+
+    def test_R_53_originating(self) -> None:
+        """
+        C{TCP/TLS/BFCP} with a request becomes C{TCP/BFCP}; the gateway, which
+        answers, is passive and the TLS server; floor attributes are unchanged.
+        """
+        core = self.offer(session(UE, self.section("actpass", True, REQUESTED)), Side.ACCESS)
+        self.assertEqual((core.proto, core.get("connection")), ("TCP/BFCP", "new"))
+        self.assertTrue(SECRETS.isdisjoint(line.name for line in core.lines))
+        self.assertEqual((core.get("floorctrl"), core.get("bfcpver")), ("c-only", "1"))
+        access = self.answer(session(PHONE, self.section("passive", False).replace("c-only", "s-only")))
+        self.assertEqual((access.proto, access.get("setup")), ("TCP/TLS/BFCP", "passive"))
+        self.assertEqual((access.get("3ge2ae"), access.get("floorctrl")), ("applied", "s-only"))
+        self.assertFloor(self.calling(access), self.called(PHONE), client=True)
+
+    def test_R_52_terminating(self) -> None:
+        """
+        A UE that is called, waits, and so is the TLS server as RFC 8856 wants
+        of who answers.
+        """
+        access = self.offer(session(PHONE, self.section("actpass", False)), Side.CORE)
+        self.assertEqual((access.proto, access.get("3ge2ae")), ("TCP/TLS/BFCP", "applied"))
+        core = self.answer(session(UE, self.section("passive", True).replace("c-only", "s-only")))
+        self.assertEqual(core.proto, "TCP/BFCP")
+        self.assertFloor(self.called(UE), self.calling(core), client=False)
