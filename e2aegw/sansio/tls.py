@@ -30,8 +30,14 @@ _OVERHEAD = 64
 #: TLS 1.2.  1.0 and 1.1 are refused (TS 33.210 clause 6.2.1).
 _TLS_1_2 = SSL.TLS1_2_VERSION
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!eNULL"
-#: The records that a party may begin with (RFC 8446 clause 5.1).
+#: The records that a party may begin with, and all that there are (RFC 8446
+#: clause 5.1).
 _ALERT, _HANDSHAKE = 21, 22
+_FIRST_TYPE, _LAST_TYPE = 20, 23
+#: What comes before a record's content: type, version and length.
+_HEADER = 5
+#: The longest content of a record that is encrypted (RFC 5246 clause 6.2.3).
+_LONGEST = _RECORD + 2048
 #: A moment before there were certificates, so that each of them is found not
 #: to be valid yet: of the answers that there are, that is the one which tells
 #: the remote party C{bad_certificate}.
@@ -142,6 +148,8 @@ class Connection:
         self.judge: Judge | None = judge
         self._connection = connection
         self._octets = 0
+        # The beginning of a record.
+        self._rest = b""
         connection.set_app_data(self)
         if client:
             connection.set_connect_state()
@@ -170,34 +178,51 @@ class Connection:
             if self._octets > MAX_HANDSHAKE:
                 raise RemoteError("endless handshake")
         pieces: list[bytes] = []
-        if len(data) <= _RECORD:
-            self._read(data, pieces)
-        else:
-            whole = memoryview(data)
-            for start in range(0, len(data), _RECORD):
-                self._read(whole[start : start + _RECORD], pieces)
+        rest, at, size = self._rest, 0, len(data)
+        if rest:
+            if len(rest) < _HEADER:
+                data, rest, size = rest + data, b"", len(rest) + size
+            else:
+                at = _HEADER + (rest[3] << 8 | rest[4]) - len(rest)
+                if size < at:
+                    self._rest = rest + data
+                    return b""
+                self._rest = b""
+                self._read(rest + data[:at], pieces)
+        self._rest = b""
+        view = memoryview(data)
+        while size - at >= _HEADER:
+            length = data[at + 3] << 8 | data[at + 4]
+            if length > _LONGEST or not _FIRST_TYPE <= data[at] <= _LAST_TYPE:
+                raise RemoteError("broken record")
+            end = at + _HEADER + length
+            if end > size:
+                break
+            self._read(view[at:end], pieces)
+            at = end
+        if at < size:
+            self._rest = bytes(view[at:])
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _read(self, data: bytes | memoryview, pieces: list[bytes]) -> None:
+    def _read(self, record: bytes | memoryview, pieces: list[bytes]) -> None:
         """
-        Decipher.  OpenSSL's buffers keep the size that they once had, so it gets
-        a record's worth at a time.
+        Take a record.  One at a time, because OpenSSL's buffers keep the size
+        that they once had, and to hear that there is nothing more costs as
+        much as a record.
 
-        @param pieces: where to put what was said.
+        @param pieces: where to put what it says.
 
         @raise RemoteError: it is not TLS, or the handshake has failed.
         """
         connection = self._connection
-        connection.bio_write(data)
+        connection.bio_write(record)
         if not self.established:
             self._handshake()
-            if not self.established:
-                return
+            return
         try:
-            while True:
-                pieces.append(connection.recv(_RECORD))
+            pieces.append(connection.recv(_RECORD))
         except SSL.WantReadError:
-            pass  # OpenSSL's way to say that it has seen everything.
+            pass  # It was not for us, but for OpenSSL.
         except SSL.ZeroReturnError:
             self.closed = True
         except SSL.Error as e:
