@@ -38,6 +38,23 @@ READ = 1 << 17
 _RENEWING = frozenset({"bfcp"})
 
 
+class _Turn:
+    """
+    One connection is being read.
+
+    @ivar reading: whether that is so.
+    @ivar waiting: those that have something to write then.
+    """
+
+    def __init__(self) -> None:
+        self.reading = False
+        self.waiting: list[StreamConnection] = []
+
+
+#: There is one reactor, which reads one connection at a time.
+_TURN = _Turn()
+
+
 class StreamConnection(Protocol):
     """
     A TCP connection that belongs, or wants to belong, to a transport.
@@ -48,6 +65,7 @@ class StreamConnection(Protocol):
     def __init__(self, owner: "StreamTransport") -> None:
         self.owner = owner
         self._handle: Any = None
+        self._pending: list[bytes] = []
 
     @property
     def remote(self) -> Address:
@@ -65,11 +83,25 @@ class StreamConnection(Protocol):
 
     def put(self, data: bytes) -> None:
         """
-        Give octets to the network.  The reactor would first ask it whether it
-        takes any, which costs more than to try.
+        Give octets to the network: at once, or with all else that is said to
+        what is just being read.
         """
-        transport = self.transport
-        handle = self._handle
+        self._pending.append(data)
+        if not _TURN.reading:
+            self.release()
+        elif len(self._pending) == 1:
+            _TURN.waiting.append(self)
+
+    def release(self) -> None:
+        """
+        Give what there is to the network.  The reactor would first ask it
+        whether it takes any, which costs more than to try.
+        """
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        transport, handle = self.transport, self._handle
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
         # What comes behind something that waits has to wait, too.
         waiting = handle is None or getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer
         if not waiting:
@@ -86,6 +118,7 @@ class StreamConnection(Protocol):
         """
         Close, when what was written has gone out.
         """
+        self.release()
         # Who is paused would never see the end.
         self.transport.resumeProducing()
         self.transport.loseConnection()
@@ -104,7 +137,17 @@ class StreamConnection(Protocol):
         """
         See C{IProtocol}.
         """
-        self.owner.received(self, data)
+        if _TURN.reading:
+            self.owner.received(self, data)
+            return
+        _TURN.reading = True
+        try:
+            self.owner.received(self, data)
+        finally:
+            _TURN.reading = False
+            waiting, _TURN.waiting = _TURN.waiting, []
+            for connection in waiting:
+                connection.release()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """
