@@ -29,9 +29,9 @@ SETUP_TIMEOUT = 120.0
 #: Seconds for what was written to go out when a leg ends.  Then a party that
 #: does not read is cut off, whose buffers and socket we would keep else.
 LINGER = 5.0
-#: Octets that are read, and may wait to be written, at a time: two chunks of
+#: Octets that are read, and may wait to be written, at a time: four chunks of
 #: what is usual (64 KB), for which the reactor need not turn so often.
-READ = 1 << 17
+READ = 1 << 18
 #: The media whose parties say whether a new exchange means a new connection
 #: (RFC 4145 clause 5, RFC 8856 clause 7.1).  MSRP does not (RFC 6135 clause
 #: 4.4).
