@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import HOP_BY_HOP, Description
-from tests.fuzz import datachannel, dcep, dtls, keys, msrp, rtp, sctp, srtp, stun
+from tests.fuzz import datachannel, dcep, dtls, keys, msrp, rtp, sctp, securityagreement, srtp, stun
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -66,5 +66,6 @@ target(*keys.FINGERPRINT_SEEDS)(keys.fingerprint)
 target(*msrp.SEEDS)(msrp.msrp)
 target(*rtp.SEEDS)(rtp.rtp)
 target(*sctp.SEEDS)(sctp.sctp)
+target(*securityagreement.SEEDS)(securityagreement.securityAgreement)
 target(*srtp.SEEDS)(srtp.srtp)
 target(*stun.SEEDS)(stun.stun)
