@@ -11,6 +11,7 @@ from twisted.python.usage import Options as BaseOptions
 from e2aegw.errors import ConfigError
 from e2aegw.gateway.config import Config, checkFree, load
 from e2aegw.gateway.control import NGControl
+from e2aegw.gateway.eventlines import EventLines
 from e2aegw.gateway.service import Gateway
 
 #: Objects made, and rounds of the younger generations, between two looks for
@@ -63,12 +64,30 @@ def build(config: Config) -> MultiService:
 
     services = MultiService()
     gateway = Gateway.fromConfig(config, reactor)
-    services.addService(gateway)
+    control = None
     if config.ng:
         names = {name: side for side, each in config.sides.items() for name in each.names}
-        services.addService(
-            NGControl(reactor, gateway, config.ng, directions=names, deleteDelay=config.deleteDelay)
+        control = NGControl(
+            reactor,
+            gateway,
+            config.ng,
+            directions=names,
+            deleteDelay=config.deleteDelay,
+            drainTimeout=config.limits.drain_timeout,
         )
+    if config.eventsOverUDP or config.eventsOverTCP:
+        lines = EventLines(
+            reactor,
+            config.eventsOverUDP,
+            config.eventsOverTCP,
+            names=None if control is None else control.names,
+        )
+        gateway.addObserver(lines)
+        # The first to start is the last to be stopped, and hears of all ends.
+        services.addService(lines)
+    services.addService(gateway)
+    if control is not None:
+        services.addService(control)
     if config.demo is not None:
         # Only who asks for the page pays for what it imports.
         from e2aegw.demo.service import DemoService

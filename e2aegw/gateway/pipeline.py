@@ -13,10 +13,15 @@ from twisted.python.failure import Failure
 from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload, IOffloadable
 from e2aegw.sansio.e2ae import Decision, Protection, protectionOf
 from e2aegw.sansio.events import (
+    ENDED as LINE_ENDED,
+)
+from e2aegw.sansio.events import (
+    SILENCE,
     ConsentLost,
     Event,
     HandshakeFailed,
     MediaStarted,
+    MediaStopped,
     OldKeysForgotten,
     PairNominated,
     PathChanged,
@@ -30,6 +35,8 @@ from e2aegw.sansio.sdp import Side, family
 _SETTLING = (PathSettled, PairNominated, Secured, OldKeysForgotten, MediaStarted)
 #: Events after which, or before which, a datapath must not go on.
 _UNSETTLING = (PathChanged, ConsentLost, HandshakeFailed)
+#: Media whose units come all the time while somebody speaks.
+_STEADY = frozenset({"rtp", "sealed", "udptl"})
 #: Attempts to hand a pipeline over.  The datagrams that wait in a socket which
 #: changes hands are looked at meanwhile, and may change everything.
 _MAX_ROUNDS = 3
@@ -57,6 +64,10 @@ class Leg:
     side: Side
     lastPacket: float = 0.0
     _seen: int = 0
+    _heard: int = 0
+    _heardAt: float = 0.0
+    _stopped: bool = False
+    _consentLost: bool = False
     _offloadable: Any = None
 
     def __post_init__(self) -> None:
@@ -76,6 +87,48 @@ class Leg:
         if count != self._seen:
             self._seen, self.lastPacket = count, now
         return count
+
+    def watch(self, now: float, patience: float) -> Event | None:
+        """
+        See whether media from this leg's party stopped, or goes on.
+
+        @param patience: how long the party may say nothing, in seconds.
+        """
+        count = int(self.adapter.packetsReceived)
+        if count != self._heard:
+            self._heard, self._heardAt = count, now
+            stopped, self._stopped = self._stopped, False
+            return MediaStarted() if stopped else None
+        if (
+            count
+            and not self._stopped
+            and now - self._heardAt >= patience
+            and self.adapter.medium in _STEADY
+        ):
+            self._stopped = True
+            return MediaStopped(reason=SILENCE, packets=count)
+        return None
+
+    def ended(self) -> Event | None:
+        """
+        The leg is over: tell of it, if there was anything to hear.
+        """
+        count = int(self.adapter.packetsReceived)
+        if not count or (self._stopped and count == self._heard):
+            return None
+        return MediaStopped(reason=LINE_ENDED, packets=count)
+
+    def repeats(self, event: Event) -> bool:
+        """
+        Whether an event says what is known: consent for RTP and for RTCP ends
+        at once, and one party is gone.
+        """
+        if isinstance(event, ConsentLost):
+            before, self._consentLost = self._consentLost, True
+            return before
+        if isinstance(event, PairNominated):
+            self._consentLost = False
+        return False
 
     @property
     def version(self) -> int:
@@ -249,6 +302,9 @@ class Pipeline:
         self.closed = True
         self.reclaim()
         for leg in self.legs:
+            if (stopped := leg.ended()) is not None:
+                self._tell(leg, stopped)
+        for leg in self.legs:
             # A mistake in an adapter must not keep ports from coming free.
             with self._log.failureHandler("ending a leg"):
                 leg.transport.loseConnection()
@@ -259,11 +315,24 @@ class Pipeline:
             # to look for, and meanwhile as large as the call was.
             leg.adapter.notify = leg.transport.notify = _ignore
 
+    def watch(self, now: float, patience: float) -> None:
+        """
+        See whether media from either party stopped, or goes on.
+        """
+        for leg in self.legs:
+            if (event := leg.watch(now, patience)) is not None:
+                self._tell(leg, event)
+
+    def _tell(self, leg: Leg, event: Event) -> None:
+        self._observe(replace(event, side=leg.side.value, line=leg.line))
+
     def _notifier(self, leg: Leg) -> Callable[[Event], None]:
         def notify(event: Event) -> None:
             if isinstance(event, _UNSETTLING):
                 self.reclaim()
-            self._observe(replace(event, side=leg.side.value, line=leg.line))
+            if leg.repeats(event):
+                return
+            self._tell(leg, event)
             if isinstance(event, _SETTLING):
                 self._started = self._started or isinstance(event, MediaStarted)
                 self.tryOffload()

@@ -46,6 +46,7 @@ class GatewayTestCase(SynchronousTestCase):
     routes: ClassVar[tuple[Route, ...]] = ROUTES
     limits = LimitsTable()
     policy = PolicyTable()
+    patience = 10.0
 
     def setUp(self) -> None:
         """
@@ -58,7 +59,13 @@ class GatewayTestCase(SynchronousTestCase):
             Side.CORE: SideConfig(addresses=((CORE, CORE), (CORE6, CORE6)), ports=(40000, 40099)),
         }
         self.gateway = Gateway(
-            self.clock, sides, self.routes, network=self.network, limits=self.limits, policy=self.policy
+            self.clock,
+            sides,
+            self.routes,
+            network=self.network,
+            limits=self.limits,
+            policy=self.policy,
+            patience=self.patience,
         )
         self.witness = Witness()
         self.gateway._observers.append(self.witness)

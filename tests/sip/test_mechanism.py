@@ -94,7 +94,9 @@ class MechanismTests(SynchronousTestCase):
         """
         What is not of the grammar is the remote party's mistake.
         """
-        for value in ("", ",", "a,", ",a", "a;", "a;x=", 'a;x="', "a b", "a;=1", "a;x=[", "a\0", 'a;"x"', "a,,b"):
+        for value in ("", ",", "a,", ",a", "a,,b", "a;", "a;x=", 'a;x="', "a;=1", "a;x=[", 'a;"x"'):
+            self.assertRaises(RemoteError, parse, [value])
+        for value in ("a b", "a\0", 'a;x="\r"', "\u00e4"):
             self.assertRaises(RemoteError, parse, [value])
 
     def test_limits(self) -> None:
