@@ -2,26 +2,25 @@
 Two legs of one medium, wired.
 """
 
-from collections.abc import Callable, MutableMapping, Set
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, MutableMapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload, IOffloadable
+from e2aegw.gateway.filters import seated
+from e2aegw.gateway.hearing import Hearing
+from e2aegw.interfaces import Apply, IDatagramTransport, IDatapath, IOffload, IOffloadable
 from e2aegw.sansio.e2ae import Decision, Protection, protectionOf
 from e2aegw.sansio.events import (
-    ENDED as LINE_ENDED,
-)
-from e2aegw.sansio.events import (
-    SILENCE,
     ConsentLost,
     Event,
     HandshakeFailed,
     MediaStarted,
-    MediaStopped,
     OldKeysForgotten,
     PairNominated,
     PathChanged,
@@ -29,14 +28,13 @@ from e2aegw.sansio.events import (
     Secured,
 )
 from e2aegw.sansio.flow import Flow
-from e2aegw.sansio.sdp import Side, family
+from e2aegw.sansio.sdp import Section, Side, family
+from e2aegw.sansio.terms import Terms
 
 #: Events after which a datapath may find what it needs.
 _SETTLING = (PathSettled, PairNominated, Secured, OldKeysForgotten, MediaStarted)
 #: Events after which, or before which, a datapath must not go on.
 _UNSETTLING = (PathChanged, ConsentLost, HandshakeFailed)
-#: Media whose units come all the time while somebody speaks.
-_STEADY = frozenset({"rtp", "sealed", "udptl"})
 #: Attempts to hand a pipeline over.  The datagrams that wait in a socket which
 #: changes hands are looked at meanwhile, and may change everything.
 _MAX_ROUNDS = 3
@@ -53,7 +51,9 @@ class Leg:
     @ivar protection: how the stream is protected on this leg, if it is RTP.
     @ivar line: the index of its section in its party's description.
     @ivar side: where its party is.
+    @ivar hearing: whether its party is heard.
     @ivar lastPacket: the time of the last L{look} that saw a new packet.
+    @ivar filters: those whose counters are reported with this leg.
     """
 
     adapter: Any
@@ -63,11 +63,9 @@ class Leg:
     line: int
     side: Side
     lastPacket: float = 0.0
+    filters: Sequence[Any] = ()
+    hearing: Hearing = field(default_factory=Hearing)
     _seen: int = 0
-    _heard: int = 0
-    _heardAt: float = 0.0
-    _stopped: bool = False
-    _consentLost: bool = False
     _offloadable: Any = None
 
     def __post_init__(self) -> None:
@@ -88,47 +86,13 @@ class Leg:
             self._seen, self.lastPacket = count, now
         return count
 
-    def watch(self, now: float, patience: float) -> Event | None:
+    def counters(self) -> dict[str, int]:
         """
-        See whether media from this leg's party stopped, or goes on.
-
-        @param patience: how long the party may say nothing, in seconds.
+        How often things happened here.
         """
-        count = int(self.adapter.packetsReceived)
-        if count != self._heard:
-            self._heard, self._heardAt = count, now
-            stopped, self._stopped = self._stopped, False
-            return MediaStarted() if stopped else None
-        if (
-            count
-            and not self._stopped
-            and now - self._heardAt >= patience
-            and self.adapter.medium in _STEADY
-        ):
-            self._stopped = True
-            return MediaStopped(reason=SILENCE, packets=count)
-        return None
-
-    def ended(self) -> Event | None:
-        """
-        The leg is over: tell of it, if there was anything to hear.
-        """
-        count = int(self.adapter.packetsReceived)
-        if not count or (self._stopped and count == self._heard):
-            return None
-        return MediaStopped(reason=LINE_ENDED, packets=count)
-
-    def repeats(self, event: Event) -> bool:
-        """
-        Whether an event says what is known: consent for RTP and for RTCP ends
-        at once, and one party is gone.
-        """
-        if isinstance(event, ConsentLost):
-            before, self._consentLost = self._consentLost, True
-            return before
-        if isinstance(event, PairNominated):
-            self._consentLost = False
-        return False
+        return dict(
+            sum((Counter(each.counters) for each in (self.transport, self.adapter, *self.filters)), Counter())
+        )
 
     @property
     def version(self) -> int:
@@ -185,22 +149,40 @@ class Pipeline:
     _log = Logger()
 
     def __init__(
-        self, legs: tuple[Leg, Leg], observe: Callable[[Event], None], datapath: IDatapath | None
+        self,
+        legs: tuple[Leg, Leg],
+        observe: Callable[[Event], None],
+        datapath: IDatapath | None,
+        filters: Sequence[Any] = (),
     ) -> None:
         """
         @param observe: called with every event.
         @param datapath: what moves packets once everything is settled.
+        @param filters: provide L{e2aegw.interfaces.IFilter}; the first is
+            nearest to the access side.
         """
         self.legs = legs
         self.closed = False
         self._observe = observe
-        self._datapath = datapath
+        # A filter has to see every unit.
+        self._datapath = None if filters else datapath
+        self._filters = filters
         self._offload: IOffload | None = None
         self._flows: tuple[Flow | None, Flow | None] | None = None
         self._started = self._moving = self._again = False
         a, b = legs
         self._shut: Set[int] = frozenset()
-        a.adapter.peer, b.adapter.peer = b.adapter, a.adapter
+        # Where filters believe the legs to be.
+        self._sides = (
+            (Side.CORE, Side.ACCESS) if a.side is Side.CORE is not b.side else (Side.ACCESS, Side.CORE)
+        )
+        outer = legs[self._sides.index(Side.ACCESS)]
+        outer.filters = filters
+        for each in filters:
+            each.notify = self._notifier(outer)
+        # What either leg's adapter has for a peer, unless the gate is shut.
+        self._peers = (seated(b.adapter, filters, self._sides[0]), seated(a.adapter, filters, self._sides[1]))
+        a.adapter.peer, b.adapter.peer = self._peers
         for leg in legs:
             notify = self._notifier(leg)
             leg.adapter.notify = leg.transport.notify = notify
@@ -212,6 +194,23 @@ class Pipeline:
         What is spoken.
         """
         return str(self.legs[0].adapter.medium)
+
+    def configure(self, who: int, section: Section, terms: Terms) -> tuple[Apply, ...]:
+        """
+        See whether a leg can agree to a section.
+
+        @param who: which of L{legs}.
+        @param section: from its party.
+
+        @return: what applies it, in order.
+
+        @raise NegotiationError: it cannot.
+        """
+        leg = self.legs[who]
+        adapter = leg.adapter.configure(section, terms)
+        transport = leg.transport.configure(section, terms)
+        filters = (partial(each.described, section, self._sides[who]) for each in self._filters)
+        return transport, adapter, *filters
 
     def gate(self, shut: Set[int]) -> None:
         """
@@ -225,8 +224,7 @@ class Pipeline:
         self.reclaim()
         self._shut = frozenset(shut)
         for number, leg in enumerate(self.legs):
-            there = self.legs[1 - number].adapter
-            leg.adapter.peer = Gate(leg.adapter.counters) if number in shut else there
+            leg.adapter.peer = Gate(leg.adapter.counters) if number in shut else self._peers[number]
         self.tryOffload()
 
     def tryOffload(self) -> None:
@@ -301,8 +299,12 @@ class Pipeline:
             return
         self.closed = True
         self.reclaim()
+        for each in self._filters:
+            with self._log.failureHandler("ending a filter"):
+                each.close()
+            each.notify = _ignore
         for leg in self.legs:
-            if (stopped := leg.ended()) is not None:
+            if (stopped := leg.hearing.ended(leg.adapter)) is not None:
                 self._tell(leg, stopped)
         for leg in self.legs:
             # A mistake in an adapter must not keep ports from coming free.
@@ -320,7 +322,7 @@ class Pipeline:
         See whether media from either party stopped, or goes on.
         """
         for leg in self.legs:
-            if (event := leg.watch(now, patience)) is not None:
+            if (event := leg.hearing.watch(leg.adapter, now, patience)) is not None:
                 self._tell(leg, event)
 
     def _tell(self, leg: Leg, event: Event) -> None:
@@ -330,7 +332,7 @@ class Pipeline:
         def notify(event: Event) -> None:
             if isinstance(event, _UNSETTLING):
                 self.reclaim()
-            if leg.repeats(event):
+            if leg.hearing.repeats(event):
                 return
             self._tell(leg, event)
             if isinstance(event, _SETTLING):
