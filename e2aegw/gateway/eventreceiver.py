@@ -128,10 +128,11 @@ class StreamReceiver:
             if connector is not None:
                 connector.disconnect()
             return
-        self._gone = Deferred()
+        gone: Deferred[None] = Deferred()
+        self._gone = gone
         self._timer = self._reactor.callLater(FAREWELL, self._abort)
         self._flush()
-        await self._gone
+        await gone
 
     # IPushProducer: the transport says when it has enough.
 
