@@ -51,8 +51,8 @@ class EventLinesTests(TestCase):
         Be the receiver.
         """
         self.udp, self.tcp = Listener(), Listener()
-        factory = Factory()
-        factory.buildProtocol = lambda addr: self.tcp  # type: ignore[method-assign]
+        factory: Any = Factory()
+        factory.buildProtocol = lambda addr: self.tcp
         real: Any = reactor
         self.ports = [
             real.listenUDP(0, self.udp, interface="127.0.0.1"),

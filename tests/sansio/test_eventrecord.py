@@ -33,7 +33,7 @@ class RecordTests(SynchronousTestCase):
     L{record}.
     """
 
-    def test_R_49_everyKind(self) -> None:
+    def test_everyKind(self) -> None:
         """
         Every event has a name, a side, a line and a reason, and nothing that
         has no name in JSON.
