@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 # libsrtp2-dev, libusrsctp-dev and gcc are for the load generator of the
 # benchmark and for the SCTP peer.
 PACKAGES="baresip-core chromium firefox-esr gcc kamailio
-kamailio-websocket-modules libc6-dev libsrtp2-dev libusrsctp-dev rtpengine-daemon sip-tester tshark"
+kamailio-tls-modules kamailio-websocket-modules libc6-dev libsrtp2-dev libusrsctp-dev rtpengine-daemon sip-tester tshark"
 SERVICES="kamailio rtpengine-daemon"
 POLICY=/usr/sbin/policy-rc.d
 
