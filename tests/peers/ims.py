@@ -36,7 +36,8 @@ class SCSCF(Kamailio):
         """
         The requests with that method that came from a P-CSCF or a telephone.
         """
-        messages = [each.partition("end of message")[0] for each in self.output().split("core got: ")[1:]]
+        output = self.output().replace("\n", "\r\n")
+        messages = [each.partition("end of message")[0] for each in output.split("core got: ")[1:]]
         return [each for each in messages if each.startswith(method)]
 
 

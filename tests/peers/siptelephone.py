@@ -132,6 +132,12 @@ class SIPTelephone:
         """
         self._within("BYE", 2)
 
+    def over(self) -> None:
+        """
+        Wait until the other party agrees to the end.
+        """
+        self._receive("SIP/2.0 200")
+
     def hungUp(self) -> None:
         """
         Wait for the end of the call that was answered, and agree.

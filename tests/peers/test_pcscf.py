@@ -124,6 +124,7 @@ class UETests(IMSTestCase):
         self.assertEqual(len(self.ng.command("list")["calls"]), known)
         caller.hangUp()
         callee.hungUp()
+        caller.over()
         self.checkForgotten()
         return offered, answered
 
