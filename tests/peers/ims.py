@@ -73,6 +73,7 @@ class PCSCF(Kamailio):
             ("127.0.0.1:5061", f"127.0.0.1:{self.tlsPort}"),
             ("127.0.0.1:8088", f"127.0.0.1:{self.webSocketPort}"),
             ("127.0.0.1:5070", f"127.0.0.1:{self.corePort}"),
+            ("children=4", "children=1"),
             ("CORE_PORT 5070", f"CORE_PORT {self.corePort}"),
             ("127.0.0.1:5090", f"127.0.0.1:{self._scscf}"),
             ("udp:127.0.0.1:2223", nodes),
