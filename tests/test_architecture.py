@@ -32,7 +32,13 @@ ALLOWED = {
 }
 
 #: Rooms at the top: they import what they need, and only these import them.
-TOP = {"__main__": set[str](), "demo": {"tap"}, "tap": set[str](), "testing": set[str]()}
+TOP = {
+    "__main__": set[str](),
+    "application": set[str](),
+    "demo": {"tap"},
+    "tap": set[str](),
+    "testing": set[str](),
+}
 
 #: Rooms without a clock or a socket.
 PURE = ("sansio", "sip")

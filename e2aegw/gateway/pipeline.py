@@ -326,7 +326,7 @@ class Pipeline:
                 self._tell(leg, event)
 
     def _tell(self, leg: Leg, event: Event) -> None:
-        self._observe(replace(event, side=leg.side.value, line=leg.line))
+        self._observe(event.placed(leg.side.value, leg.line))
 
     def _notifier(self, leg: Leg) -> Callable[[Event], None]:
         def notify(event: Event) -> None:

@@ -13,6 +13,7 @@ from e2aegw.adapter import relay, rtp, srtp
 from e2aegw.gateway.config import LimitsTable, PolicyTable, SideConfig
 from e2aegw.gateway.service import Gateway, Route
 from e2aegw.interfaces import Address
+from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Side
 from e2aegw.testing import MemoryNetwork
@@ -47,6 +48,7 @@ class GatewayTestCase(SynchronousTestCase):
     limits = LimitsTable()
     policy = PolicyTable()
     patience = 10.0
+    rsa: ClassVar[Identity | None] = None
 
     def setUp(self) -> None:
         """
@@ -62,6 +64,7 @@ class GatewayTestCase(SynchronousTestCase):
             self.clock,
             sides,
             self.routes,
+            rsa=self.rsa,
             network=self.network,
             limits=self.limits,
             policy=self.policy,
