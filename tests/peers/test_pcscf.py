@@ -61,6 +61,12 @@ class IMSTestCase(SynchronousTestCase):
         self.pcscf = PCSCF(self.directory / "pcscf", node(self.gateway.ngPort), self.scscf)
         self.addCleanup(self.pcscf.end)
 
+    def tearDown(self) -> None:
+        """
+        Nothing in the script went wrong.
+        """
+        self.assertNotIn(" ERROR: ", self.pcscf.output())
+
     def event(self, name: str) -> dict[str, Any]:
         """
         Wait for an event.
