@@ -86,9 +86,24 @@ class SIPTelephone:
 
         @return: the description in it.
         """
-        request = self.request = self._receive("INVITE ")
-        self._respond(request, sdp)
-        return body(request)
+        offer = self.rung()
+        self.accept(sdp)
+        return offer
+
+    def rung(self) -> str:
+        """
+        Wait for an INVITE.
+
+        @return: the description in it.
+        """
+        self.request = self._receive("INVITE ")
+        return body(self.request)
+
+    def accept(self, sdp: str) -> None:
+        """
+        Answer it.
+        """
+        self._respond(self.request, sdp)
 
     def refused(self) -> str:
         """
