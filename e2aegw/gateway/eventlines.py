@@ -45,7 +45,8 @@ class EventLines(Service):
         """
         @param reactor: provides C{IReactorUDP}, C{IReactorTCP} and
             C{IReactorTime}.
-        @param udp, tcp: where the receivers are.
+        @param udp: where one receiver is,
+        @param tcp: and where another is that is connected to.
         @param names: what the controller calls a session; it is the label, if
             there is no controller.
         @param seconds: the time of day, since 1970.

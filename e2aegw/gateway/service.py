@@ -449,7 +449,9 @@ class Gateway(Service):
             return  # An observer ended it together with another one.
         activity = session.packets(), session.signals
         if self._patience:
-            session.watch(now, self._patience)
+            for stream in list(session.streams):
+                if stream.pipeline is not None:
+                    stream.pipeline.watch(now, self._patience)
             if session not in self.sessions:
                 return  # An observer ended it, hearing that.
         # Who is called or resumes a call has all of the time from then on.

@@ -152,14 +152,6 @@ class Session:
                 total += sum(leg.look(now) for leg in stream.pipeline.legs)
         return total
 
-    def watch(self, now: float, patience: float) -> None:
-        """
-        See on which lines media stopped, or goes on, after L{packets}.
-        """
-        for stream in list(self.streams):
-            if stream.pipeline is not None:
-                stream.pipeline.watch(now, patience)
-
     @property
     def answered(self) -> bool:
         """
