@@ -5,7 +5,8 @@ The C{twistd e2aegw} command.
 import gc
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService, MultiService, Service
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.usage import Options as BaseOptions
 
 from e2aegw.errors import ConfigError
@@ -54,6 +55,28 @@ class Options(BaseOptions):
             raise SystemExit(f"e2aegw: {e}") from None
 
 
+class InOrder(MultiService):
+    """
+    Services that are stopped one after the other, the last one first.
+    """
+
+    def __init__(self, *services: Service) -> None:
+        MultiService.__init__(self)
+        for each in services:
+            MultiService.addService(self, each)
+
+    def stopService(self) -> Any:
+        """
+        See C{IService}.
+        """
+        Service.stopService(self)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        for service in reversed(list(self)):
+            await maybeDeferred(service.stopService)
+
+
 def build(config: Config) -> MultiService:
     """
     The gateway and what drives it.
@@ -63,6 +86,7 @@ def build(config: Config) -> MultiService:
     from twisted.internet import reactor
 
     services = MultiService()
+    everything: MultiService = services
     gateway = Gateway.fromConfig(config, reactor)
     control = None
     if config.ng:
@@ -83,8 +107,8 @@ def build(config: Config) -> MultiService:
             names=None if control is None else control.names,
         )
         gateway.addObserver(lines)
-        # The first to start is the last to be stopped, and hears of all ends.
-        services.addService(lines)
+        # It hears of all ends, and calls may go on for a while.
+        everything = InOrder(lines, services)
     services.addService(gateway)
     if control is not None:
         services.addService(control)
@@ -93,7 +117,7 @@ def build(config: Config) -> MultiService:
         from e2aegw.demo.service import DemoService
 
         services.addService(DemoService(reactor, gateway, config.demo))
-    return services
+    return everything
 
 
 def makeService(options: Any) -> IService:
