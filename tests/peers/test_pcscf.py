@@ -60,8 +60,9 @@ class IMSTestCase(SynchronousTestCase):
         self.addCleanup(self.scscf.end)
         self.pcscf = PCSCF(self.directory / "pcscf", node(self.gateway.ngPort), self.scscf)
         self.addCleanup(self.pcscf.end)
+        self.addCleanup(self.checkScript)
 
-    def tearDown(self) -> None:
+    def checkScript(self) -> None:
         """
         Nothing in the script went wrong.
         """
