@@ -98,6 +98,7 @@ class LimitsTable(_Struct, frozen=True):
     media_timeout: float = 60.0
     silent_timeout: float = 3600.0
     offer_timeout: float = 3600.0
+    drain_timeout: float = 0.0
 
 
 class PolicyTable(_Struct, frozen=True):
@@ -108,6 +109,16 @@ class PolicyTable(_Struct, frozen=True):
     applied_in_answers: bool = True
     consent: bool = False
     offload: bool = True
+
+
+class EventsTable(_Struct, frozen=True):
+    """
+    C{[events]}.
+    """
+
+    udp: str = ""
+    tcp: str = ""
+    media_stopped: float = 10.0
 
 
 class DemoTable(_Struct, frozen=True):
@@ -131,6 +142,7 @@ class FileTable(_Struct, frozen=True):
     dtls: DTLSTable = DTLSTable()
     limits: LimitsTable = LimitsTable()
     policy: PolicyTable = PolicyTable()
+    events: EventsTable = EventsTable()
     demo: DemoTable | None = None
 
 
@@ -163,6 +175,7 @@ class Config:
     @ivar ng: where to listen for controllers.
     @ivar deleteDelay: seconds that a deleted call lives on.
     @ivar identity: our certificate, or L{None} to make one.
+    @ivar eventsOverUDP, eventsOverTCP: who is told of events, or L{None}.
     @ivar rsa: our certificate for terminals that have no other algorithm than
         RSA, or L{None} to make one.
     @ivar demo: where the demonstration page is, or L{None}.
@@ -178,6 +191,9 @@ class Config:
     rsa: Identity | None
     limits: LimitsTable
     policy: PolicyTable
+    events: EventsTable
+    eventsOverUDP: tuple[str, int] | None
+    eventsOverTCP: tuple[str, int] | None
     demo: tuple[str, int] | None
 
 
@@ -243,6 +259,8 @@ def _check(table: FileTable, folder: Path) -> Config:
         ("limits.media_timeout", table.limits.media_timeout),
         ("limits.silent_timeout", table.limits.silent_timeout),
         ("limits.offer_timeout", table.limits.offer_timeout),
+        ("limits.drain_timeout", table.limits.drain_timeout),
+        ("events.media_stopped", table.events.media_stopped),
         ("control.delete_delay", table.control.delete_delay),
     ):
         if not 0 <= value < math.inf:
@@ -267,6 +285,9 @@ def _check(table: FileTable, folder: Path) -> Config:
         rsa=_rsa(table.dtls, folder),
         limits=table.limits,
         policy=table.policy,
+        events=table.events,
+        eventsOverUDP=_receiver("events.udp", table.events.udp),
+        eventsOverTCP=_receiver("events.tcp", table.events.tcp),
         demo=None if table.demo is None else _endpoint("demo.http", table.demo.http),
     )
 
@@ -358,6 +379,21 @@ def _checkOurs(key: str, host: str) -> None:
 
 
 def _endpoint(key: str, text: str) -> tuple[str, int]:
+    host, port = _address(key, text)
+    _checkOurs(key, host)
+    return host, port
+
+
+def _receiver(key: str, text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    host, port = _address(key, text)
+    if not port:
+        raise ConfigError(f"{key}: nobody has port 0")
+    return host, port
+
+
+def _address(key: str, text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not _PORT.match(port) or int(port) > 65535:
@@ -366,7 +402,6 @@ def _endpoint(key: str, text: str) -> tuple[str, int]:
         ip_address(host)
     except ValueError:
         raise ConfigError(f"{key}: {host!r} is not an IP address") from None
-    _checkOurs(key, host)
     return host, int(port)
 
 

@@ -173,6 +173,9 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
         elif "sdes-srtp" in agreed and not endToEnd:
             asked = asked if asked in SDES_PROTOS else "RTP/SAVP"
             applied = True
+        elif "dtls-srtp" in agreed and not endToEnd:
+            # There is no such token in TS 24.229, and so nothing to apply.
+            asked = asked if asked in DTLS_PROTOS else "UDP/TLS/RTP/SAVP"
     if endToEnd:
         return Decision(True, section.proto)
     if not asked:
