@@ -4,7 +4,7 @@ Two legs of one medium, wired.
 
 from collections import Counter
 from collections.abc import Callable, MutableMapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from e2aegw.gateway.filters import seated
+from e2aegw.gateway.hearing import Hearing
 from e2aegw.interfaces import Apply, IDatagramTransport, IDatapath, IOffload, IOffloadable
 from e2aegw.sansio.e2ae import Decision, Protection, protectionOf
 from e2aegw.sansio.events import (
@@ -38,7 +39,7 @@ _SETTLING = (PathSettled, PairNominated, Secured, OldKeysForgotten, MediaStarted
 #: Events after which, or before which, a datapath must not go on.
 _UNSETTLING = (PathChanged, ConsentLost, HandshakeFailed)
 #: Events after which nothing will come from a leg that is a connection.
-_ENDING = (LegLost, ConnectFailed, ProtocolViolated, HandshakeFailed)
+_ENDING = (LegLost, ConnectFailed, ProtocolViolated)
 #: Attempts to hand a pipeline over.  The datagrams that wait in a socket which
 #: changes hands are looked at meanwhile, and may change everything.
 _MAX_ROUNDS = 3
@@ -55,6 +56,7 @@ class Leg:
     @ivar protection: how the stream is protected on this leg, if it is RTP.
     @ivar line: the index of its section in its party's description.
     @ivar side: where its party is.
+    @ivar hearing: whether its party is heard.
     @ivar lastPacket: the time of the last L{look} that saw a new packet.
     @ivar filters: those whose counters are reported with this leg.
     """
@@ -67,6 +69,7 @@ class Leg:
     side: Side
     lastPacket: float = 0.0
     filters: Sequence[Any] = ()
+    hearing: Hearing = field(default_factory=Hearing)
     _seen: int = 0
     _offloadable: Any = None
 
@@ -313,6 +316,9 @@ class Pipeline:
                 each.close()
             each.notify = _ignore
         for leg in self.legs:
+            if (stopped := leg.hearing.ended(leg.adapter)) is not None:
+                self._tell(leg, stopped)
+        for leg in self.legs:
             # A mistake in an adapter must not keep ports from coming free.
             with self._log.failureHandler("ending a leg"):
                 leg.transport.loseConnection()
@@ -332,11 +338,24 @@ class Pipeline:
             if leg is not lost and not self.closed and hasattr(leg.transport, "shut"):
                 leg.transport.shut()
 
+    def watch(self, now: float, patience: float) -> None:
+        """
+        See whether media from either party stopped, or goes on.
+        """
+        for leg in self.legs:
+            if (event := leg.hearing.watch(leg.adapter, now, patience)) is not None:
+                self._tell(leg, event)
+
+    def _tell(self, leg: Leg, event: Event) -> None:
+        self._observe(event.placed(leg.side.value, leg.line))
+
     def _notifier(self, leg: Leg) -> Callable[[Event], None]:
         def notify(event: Event) -> None:
             if isinstance(event, _UNSETTLING):
                 self.reclaim()
-            self._observe(event.placed(leg.side.value, leg.line))
+            if leg.hearing.repeats(event):
+                return
+            self._tell(leg, event)
             if isinstance(event, _ENDING):
                 self._shutOther(leg)
             if isinstance(event, _SETTLING):

@@ -33,6 +33,7 @@ from e2aegw.sansio.channels import (
 from e2aegw.sansio.datachannel import UNKNOWN, ChannelMap, reliable
 from e2aegw.sansio.dcep import Open
 from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event
+from e2aegw.sansio.events import ChannelOpened as Opened
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import Closed, Established
 from e2aegw.sansio.sctp.settings import REASSEMBLY_FACTOR, Settings
@@ -391,7 +392,7 @@ class ChannelCarrier:
         elif isinstance(event, ChannelMessage):
             share.messageReceived(event.data)
         elif isinstance(event, ChannelOpened):
-            share.opened()
+            self._opened(share, channel)
         elif isinstance(event, ChannelDrained):
             share.drained()
         elif isinstance(event, ChannelClosed):
@@ -415,6 +416,11 @@ class ChannelCarrier:
             return
         share.channel = channel
         self._shares[channel.streamID] = share
+        self._opened(share, channel)
+
+    def _opened(self, share: DataChannel, channel: Channel) -> None:
+        label, protocol = channel.terms.label[:MAX_NAMED], channel.terms.protocol[:MAX_NAMED]
+        share.notify(Opened(stream=channel.streamID, label=label, protocol=protocol))
         share.opened()
 
     def _forget(self, share: DataChannel) -> None:
