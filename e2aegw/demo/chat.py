@@ -50,10 +50,8 @@ class Message:
     def __init__(self, head: Head) -> None:
         self.name = head.get(b"message-id")
         self.wantsReport = head.get(b"success-report").lower() == b"yes"
-        self.isFile = (
-            head.get(b"content-disposition").lower().startswith(b"attachment")
-            or not head.get(b"content-type").lower().startswith(b"text/plain")
-        )  # fmt: skip
+        isText = head.get(b"content-type").lower().startswith(b"text/plain")
+        self.isFile = not isText or head.get(b"content-disposition").lower().startswith(b"attachment")
         self.headers = tuple(
             b"%s: %s" % (name.title(), value)
             for name, value in sorted(head.headers.items())
@@ -301,8 +299,7 @@ class Chat:
             raise ResourceError(f"the chat has no port: {e.socketError}") from None
         where: Any = self._port.getHost()
         self.address: Address = (host, where.port)
-        shown = f"[{host}]" if ":" in host else host
-        self.uri = f"msrp://{shown}:{where.port}/{secrets.token_hex(10)};tcp".encode()
+        self.uri = f"msrp://{_text(host, where.port)}/{secrets.token_hex(10)};tcp".encode()
 
     def describe(self) -> Section:
         """
@@ -320,8 +317,10 @@ class Chat:
         """
         What it has counted.
         """
+        peer = None if self._conversation is None else self._conversation.transport.getPeer()
         return {
-            "connected": self._conversation is not None,
+            "address": _text(*self.address),
+            "remote": None if peer is None else _text(peer.host, peer.port),
             "files": self.files,
             "messagesReceived": self.messagesReceived,
             "messagesSent": self.messagesSent,
@@ -361,6 +360,10 @@ def _name() -> bytes:
     A Message-ID.
     """
     return secrets.token_hex(10).encode()
+
+
+def _text(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 __all__ = ["Chat"]
