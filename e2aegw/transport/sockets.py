@@ -30,6 +30,11 @@ SPAN = 0.01
 #: Looks in a row that find one datagram at most, until sockets that were busy
 #: are so no more: packets do not come evenly.
 QUIET = 8
+#: Octets that the system may keep for us, if it is not told to keep less: all
+#: that an SCTP association's receive window invites, which may come while
+#: somebody else has the core.  What the system has by itself is spent by a
+#: hundred packets, and each that is lost halves the sender's speed.
+RECEIVE_BUFFER = 1 << 20
 #: Packets read in a row from one socket.
 ROW = 64
 #: Packets read before the reactor gets a turn, so that a flood of media does
@@ -174,6 +179,7 @@ class SocketPort:
         self.socket = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self.socket.setblocking(False)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             if ipv6:
                 self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.socket.bind(address)
