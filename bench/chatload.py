@@ -141,9 +141,11 @@ class End(Protocol):
 
     @ivar uri: its own.
     @ivar path: the other end's.
+    @ivar answered: to be told of the first response.
     """
 
     transport: Any
+    answered: Callable[[], None] | None = None
 
     def __init__(self, uri: str, told: Callable[[], None]) -> None:
         self.uri = uri.encode()
@@ -199,6 +201,9 @@ class End(Protocol):
                 self._told()
         elif self._head.what != b"200":
             raise RuntimeError(f"the gateway says {self._head}")
+        elif self.answered is not None:
+            answered, self.answered = self.answered, None
+            answered()
 
     def send(self, size: int) -> None:
         """
@@ -252,9 +257,9 @@ class Chat:
 
     def __init__(self, ng: NG, pool: PortPool, opened: Callable[[], None]) -> None:
         number = next(_numbers)
-        self._opened: Callable[[], None] | None = opened
         self._finished: Callable[[], None] | None = None
         self.near = End(f"msrps://{HOST}:9/near{number};dc", self._heard)
+        self.near.answered = opened
         factory = Factory()
         factory.noisy = False  # type: ignore[attr-defined]
         factory.buildProtocol = lambda addr: self.far  # type: ignore[method-assign, assignment, return-value]
@@ -296,11 +301,9 @@ class Chat:
         return Description.parse(reply["sdp"]).sections[0]
 
     def _heard(self) -> None:
-        for which in ("_opened", "_finished"):
-            if (told := getattr(self, which)) is not None:
-                setattr(self, which, None)
-                told()
-                return
+        finished, self._finished = self._finished, None
+        if finished is not None:
+            finished()
 
     def run(self, up: bool, size: int, finished: Callable[[bool], None]) -> None:
         """
