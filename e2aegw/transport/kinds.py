@@ -27,6 +27,7 @@ class Materials:
         needed.
     @ivar plain: our certificate alone.
     @ivar consent: whether to check for consent ourselves.
+    @ivar lossTolerant: see L{e2aegw.sansio.sctp.settings.Settings}.
     """
 
     clock: Any
@@ -35,6 +36,7 @@ class Materials:
     endpoint: Callable[[], Endpoint]
     plain: Callable[[], Endpoint]
     consent: bool = False
+    lossTolerant: bool = True
 
 
 def _udp(materials: Materials) -> UDPTransport:
@@ -59,7 +61,7 @@ def _channel(materials: Materials) -> ChannelCarrier:
     dtls = DTLSTransport(
         materials.clock, materials.ports, materials.plain(), control=False, consent=materials.consent
     )
-    return ChannelCarrier(materials.clock, dtls)
+    return ChannelCarrier(materials.clock, dtls, lossTolerant=materials.lossTolerant)
 
 
 #: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
