@@ -8,7 +8,6 @@ party gets.
 """
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -16,7 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import GatewayError, NegotiationError, UsageError
-from e2aegw.gateway.layout import bundleOf, inOrder
+from e2aegw.gateway.layout import Layout, bundleOf, inOrder
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import reportMedia
 from e2aegw.gateway.stream import Party, Proposal, Stream
@@ -76,7 +75,7 @@ class Session:
         See L{ISession}.
         """
         if terms.kind is not Kind.OFFER:
-            terms = replace(terms, kind=Kind.OFFER)
+            terms = terms.but(kind=Kind.OFFER)
         return self._do(
             (sdp, side, terms, answerer), terms, lambda: self._offer(sdp, side, terms, int(answerer))
         )
@@ -86,7 +85,7 @@ class Session:
         See L{ISession}.
         """
         if terms.kind is not Kind.ANSWER:
-            terms = replace(terms, kind=Kind.ANSWER)
+            terms = terms.but(kind=Kind.ANSWER)
         return self._do((sdp, terms), terms, lambda: self._answer(sdp, terms))
 
     def block(self, answerer: bool, blocked: bool) -> None:
@@ -159,10 +158,13 @@ class Session:
     @property
     def silent(self) -> bool:
         """
-        Whether the parties agreed to send less than both could: on hold.
+        Whether nobody need send anything: the parties agreed to send less than
+        both could, as on hold, or do nothing but write to each other.
         """
         descriptions = [party.description for party in self.parties or ()]
         sections = [each for one in descriptions if one is not None for each in one.sections]
+        if sections and all(each.media in ("application", "message") for each in sections):
+            return True
         return any(
             each.direction != "sendrecv"
             # A browser that has no candidates yet says that, too.
@@ -243,16 +245,16 @@ class Session:
             stream = self._find(who, index)
             if stream is None or stream.pipeline is None:
                 continue
-            section, leg = description.sections[index], stream.pipeline.legs[who]
+            section = description.sections[index]
             if section.rejected or section.media != stream.now.section.media:
                 self._refuse(stream, "rejected by the answer")
                 continue
             try:
-                applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
+                applies = stream.pipeline.configure(who, section, terms)
             except NegotiationError as e:
                 self._refuse(stream, str(e))
                 continue
-            for apply in reversed(applies):
+            for apply in applies:
                 apply()
         party.description = description
         return self._describe(description, who, terms)
@@ -326,7 +328,11 @@ class Session:
             near, far = inferSides(description, terms)
             if side is not None:
                 near, far = side, side.other
-            self.parties = Party(near), Party(terms.far or far)
+            names = self._workshop.subprotocols
+            self.parties = (
+                Party(near, layout=Layout(subprotocols=names)),
+                Party(terms.far or far, layout=Layout(subprotocols=names)),
+            )
         return self.parties[who], self.parties[1 - who]
 
     def _find(self, who: int, index: int) -> Stream | None:
@@ -361,10 +367,9 @@ class Session:
                 if pipeline is not None:
                     there = pipeline.legs[1 - who]
                     decision = there.protect(decision)
-                    terms = replace(terms, addressFamily=terms.addressFamily or there.version)
+                    terms = terms.but(addressFamily=terms.addressFamily or there.version)
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
-            leg = pipeline.legs[who]
-            applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
+            applies = pipeline.configure(who, section, terms)
         except NegotiationError as e:
             if pipeline is not None and pipeline is not stream.pipeline:
                 pipeline.close()
@@ -372,15 +377,16 @@ class Session:
             self._happened(LineRefused(side=near.side.value, line=line, reason=str(e)))
             return Proposal(section)
         wanted = near.side is Side.ACCESS and requested(section)
-        told = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
+        told = decision.applied and pipeline.legs[1 - who].protection in (Protection.SDES, Protection.TLS)
         for party, leg, said in ((who, pipeline.legs[who], wanted), (1 - who, pipeline.legs[1 - who], told)):
             # A browser cannot do without (RFC 8827 clause 6.5).
-            if said or (leg.side is Side.ACCESS and leg.protection is Protection.DTLS):
+            lasting = leg.protection in (Protection.DTLS, Protection.TLS)
+            if said or (leg.side is Side.ACCESS and lasting):
                 stream.protected.add(party)
         return Proposal(
             section,
             pipeline,
-            applies=tuple(reversed(applies)),
+            applies=applies,
             farProto=decision.proto,
             requested=wanted,
             applied=told,
@@ -396,7 +402,7 @@ class Session:
         @raise NegotiationError: nothing can be done with it.
         """
         # A line that is added later is one of the same UE, whoever adds it.
-        known = terms if terms.e2ae == self._agreed else replace(terms, e2ae=self._agreed)
+        known = terms if terms.e2ae == self._agreed else terms.but(e2ae=self._agreed)
         decision = decide(section, near.side, far.side, known)
         pipeline = stream.pipeline
         if pipeline is None or stream.agreed is None or section.media != stream.agreed.section.media:
@@ -462,7 +468,7 @@ class Session:
         who: int,
         bundled: Sequence[str],
     ) -> Pipeline:
-        nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
+        nearFactory, nearKind, farFactory, farKind, through = self._workshop.choose(
             section, near.side, far.side, decision
         )
         if farKind == _CHANNEL:
@@ -501,7 +507,8 @@ class Session:
             ]
             if who:
                 legs.reverse()
-            return Pipeline((legs[0], legs[1]), self._happened, self._workshop.datapath)
+            filters = [each.buildFilter() for each in through]
+            return Pipeline((legs[0], legs[1]), self._happened, self._workshop.datapath, filters)
         except BaseException:
             for adapter in (nearAdapter, farAdapter):
                 adapter.connectionLost(ENDED)
@@ -619,7 +626,7 @@ class Session:
             if near.transport.muxed:
                 mux = mux | {"accept"}
         if mux != terms.rtcpMux or ice is not terms.ice:
-            terms = replace(terms, rtcpMux=mux, ice=ice)
+            terms = terms.but(rtcpMux=mux, ice=ice)
         lines = list(leg.adapter.describe(terms))
         # What the adapter lets pass, the other party has said already.
         passes = leg.adapter.passes
