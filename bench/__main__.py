@@ -2,6 +2,9 @@
 Measure the gateway and rtpengine in turn, and write what came out to
 C{docs/benchmarks.md}: C{python -m bench}.
 
+C{python -m bench chats} measures chats alone, C{python -m bench voice} the rest;
+then nothing is written.
+
 With C{BENCH=quick} in the environment everything is done once and briefly, and
 nothing is written.
 """
@@ -17,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import machine
+from bench.chats import Chats
 from bench.cores import Cores
 from bench.gateways import PROGRAMS
 from bench.load import build
@@ -46,9 +50,11 @@ def _ready() -> str:
     return ""
 
 
-def main() -> int:
+def main(part: str = "") -> int:
     """
     Measure.
+
+    @param part: C{"chats"}, C{"voice"} or, for both, nothing.
     """
     if trouble := _ready():
         print(f"bench: {trouble}", file=sys.stderr)
@@ -63,8 +69,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as name:
         directory = Path(name)
         scenarios = Scenarios(effort, cores, build(directory))
+        chats = Chats(quick, cores)
         for repetition in range(effort.repetitions):
-            for scenario in scenarios.all():
+            for measure in chats.all() if part != "voice" else ():
+                print(f"{repetition + 1}/{effort.repetitions} {measure.__name__}", file=sys.stderr)
+                measure(directory)
+            for scenario in scenarios.all() if part != "chats" else ():
                 print(f"{repetition + 1}/{effort.repetitions} {scenario.__name__}", file=sys.stderr)
                 with ExitStack() as stack:
                     contestants = []
@@ -74,12 +84,13 @@ def main() -> int:
                         contestants.append((which, running))
                     # Nobody is always the first.
                     scenario(contestants if repetition % 2 == 0 else contestants[::-1])
-    text = page(scenarios.tables, effort, cores, datetime.date.today(), others)
+    tables = [table for table in (*scenarios.tables, *chats.tables) if table.rows]
+    text = page(tables, effort, cores, datetime.date.today(), others)
     print(text)
-    if not quick:
+    if not quick and not part:
         PAGE.write_text(text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -23,16 +23,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from twisted.internet import epollreactor
-from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.python.failure import Failure
-
-epollreactor.install()
-
 from twisted.internet import reactor as _reactor
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
-from twisted.logger import LogEvent, globalLogBeginner
+from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
 from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+from zope.interface import provider
 
 from e2aegw.demo.msrpwire import Head, Wire, request, response
 from e2aegw.gateway.ports import PortPool
@@ -261,8 +258,8 @@ class Chat:
         self.near = End(f"msrps://{HOST}:9/near{number};dc", self._heard)
         self.near.answered = opened
         factory = Factory()
-        factory.noisy = False  # type: ignore[attr-defined]
-        factory.buildProtocol = lambda addr: self.far  # type: ignore[method-assign, assignment, return-value]
+        factory.noisy = False
+        factory.buildProtocol = lambda addr: self.far  # type: ignore[method-assign]
         self._door = reactor.listenTCP(0, factory, interface=HOST)
         port = self._door.getHost().port
         self.far = End(f"msrp://{HOST}:{port}/far{number};tcp", self._heard)
@@ -356,7 +353,7 @@ class Orders(LineOnlyReceiver):
         reactor.stop()
 
     def _tell(self, **fields: Any) -> None:
-        self.sendLine(json.dumps(fields).encode())
+        self.sendLine(json.dumps(fields).encode())  # type: ignore[no-untyped-call]
 
     def do_open(self, count: int, loss: float, delay: float) -> None:
         """
@@ -391,6 +388,7 @@ class Orders(LineOnlyReceiver):
         self._tell(closed=True)
 
 
+@provider(ILogObserver)
 def _complain(event: LogEvent) -> None:
     if event.get("log_failure") is not None:
         print(event["log_failure"].getTraceback(), file=sys.stderr)

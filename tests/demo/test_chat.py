@@ -75,7 +75,7 @@ class ChatTestCase(SynchronousTestCase):
         """
         Connect as the gateway does.
         """
-        factory = self.reactor.tcpServers[0][1]
+        factory: Any = self.reactor.tcpServers[0][1]
         protocol: Any = factory.buildProtocol(None)
         if protocol is None:
             return None
