@@ -8,6 +8,7 @@ Orders come line by line on the standard input, each is a JSON array:
     loses this part of all packets and delays the others by so many seconds;
   - C{["run", "up" or "down", BYTES]}: send a file through the first of them, up
     is from the browser's end;
+  - C{["rest", SECONDS]}: do nothing for so long;
   - C{["close"]}: end all.
 
 For each there is a line with a JSON object.
@@ -377,6 +378,12 @@ class Orders(LineOnlyReceiver):
         began = reactor.seconds()
         finished = lambda good: self._tell(seconds=reactor.seconds() - began, good=good)  # noqa: E731
         self._chats[0].run(way == "up", size, finished)
+
+    def do_rest(self, seconds: float) -> None:
+        """
+        Do nothing.
+        """
+        reactor.callLater(seconds, self._tell, rested=seconds)
 
     def do_close(self) -> None:
         """

@@ -160,7 +160,7 @@ class Chats:
                 "memory for each, in KB", 0, (gateway.memory - before) / self._chats, 1, atMost(150)
             )
             cpu = gateway.cpu
-            time.sleep(self._seconds)
+            load.ask("rest", self._seconds)
             share = (gateway.cpu - cpu) / self._seconds * 1e2 / self._chats * 1000
             self._idle.add("CPU for 1,000 of them, in % of a core", 0, share, 2, atMost(2))
 
