@@ -50,6 +50,10 @@ core = "msrp"
 [[route]]
 access = "udptl"
 core = "udptl"
+
+[[route]]
+access = "msrp"
+core = "msrp"
 """
 
 

@@ -324,9 +324,20 @@ class Gateway(Service):
         if terms.anonymous:
             endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
             native, secure = plain, self._anonymousTLSEndpoint
-        trust, consent = self._trust[side], self._policy.consent
+        policy = self._policy
         return KINDS[kind](
-            Materials(self._reactor, pool, pool, endpoint, plain, native, secure, trust, consent)
+            Materials(
+                self._reactor,
+                pool,
+                pool,
+                endpoint,
+                plain,
+                native,
+                secure,
+                self._trust[side],
+                consent=policy.consent,
+                lossTolerant=policy.loss_tolerant,
+            )
         )
 
     def has(self, side: Side, version: int) -> bool:

@@ -162,10 +162,13 @@ class Session:
     @property
     def silent(self) -> bool:
         """
-        Whether the parties agreed to send less than both could: on hold.
+        Whether nobody need send anything: the parties agreed to send less than
+        both could, as on hold, or do nothing but write to each other.
         """
         descriptions = [party.description for party in self.parties or ()]
         sections = [each for one in descriptions if one is not None for each in one.sections]
+        if sections and all(each.media in ("application", "message") for each in sections):
+            return True
         return any(
             each.direction != "sendrecv"
             # A browser that has no candidates yet says that, too.
