@@ -70,6 +70,8 @@ GCC = Peer(name="gcc", program="gcc")
 SPANDSP = Peer(name="spandsp", library="spandsp")
 TIFFCP = Peer(name="tiffcp", program="tiffcp")
 OPENSSL = Peer(name="openssl", program="openssl")
+DEBOOTSTRAP = Peer(name="debootstrap", program="debootstrap")
+DEBHELPER = Peer(name="debhelper", program="dh")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
 
 
