@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from cryptography import x509
 
 from e2aegw.errors import ConfigError
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.sdp import Side, family
+from e2aegw.sansio.tls import Trust
 
 #: What stands for the address that this machine uses towards the world.
 AUTO = "auto"
@@ -44,6 +46,8 @@ class SideTable(_Struct, frozen=True):
     ports: str
     advertise: str | list[str] = []
     names: list[str] = []
+    authorities: str = ""
+    identities: list[str] = []
 
 
 class SidesTable(_Struct, frozen=True):
@@ -138,11 +142,13 @@ class SideConfig:
     @ivar addresses: what to bind to, and what to say in descriptions.
     @ivar ports: the first and the last.
     @ivar names: what a controller may call this side.
+    @ivar trust: whom to believe in TLS without a fingerprint.
     """
 
     addresses: tuple[tuple[str, str], ...]
     ports: tuple[int, int]
     names: tuple[str, ...] = ()
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +231,10 @@ def _explain(message: str) -> str:
 
 
 def _check(table: FileTable, folder: Path) -> Config:
-    sides = {Side.ACCESS: _side("access", table.side.access), Side.CORE: _side("core", table.side.core)}
+    sides = {
+        Side.ACCESS: _side("access", table.side.access, folder),
+        Side.CORE: _side("core", table.side.core, folder),
+    }
     _checkOverlap(sides[Side.ACCESS], sides[Side.CORE])
     if not table.route:
         raise ConfigError("route: there is none")
@@ -262,7 +271,7 @@ def _check(table: FileTable, folder: Path) -> Config:
     )
 
 
-def _side(name: str, table: SideTable) -> SideConfig:
+def _side(name: str, table: SideTable, folder: Path) -> SideConfig:
     given = [table.address] if isinstance(table.address, str) else table.address
     hosts = [outward() if host == AUTO else host for host in given]
     said = [table.advertise] if isinstance(table.advertise, str) else table.advertise
@@ -290,7 +299,8 @@ def _side(name: str, table: SideTable) -> SideConfig:
     default = {"access": "external", "core": "internal"}[name]
     names = (name, *(table.names or [default]))
     addresses = tuple(zip(hosts, said, strict=True))
-    return SideConfig(addresses=addresses, ports=(first, last), names=names)
+    trust = _trust(name, table, folder)
+    return SideConfig(addresses=addresses, ports=(first, last), names=names, trust=trust)
 
 
 def _checkOverlap(access: SideConfig, core: SideConfig) -> None:
@@ -358,6 +368,23 @@ def _endpoint(key: str, text: str) -> tuple[str, int]:
         raise ConfigError(f"{key}: {host!r} is not an IP address") from None
     _checkOurs(key, host)
     return host, int(port)
+
+
+def _trust(side: str, table: SideTable, folder: Path) -> Trust | None:
+    if not table.authorities:
+        if table.identities:
+            raise ConfigError(f"side.{side}.identities: needs side.{side}.authorities")
+        return None
+    key = f"side.{side}.authorities"
+    try:
+        pem = (folder / table.authorities).read_bytes()
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{key}: {table.authorities}: {getattr(e, 'strerror', None) or e}") from None
+    try:
+        authorities = tuple(x509.load_pem_x509_certificates(pem))
+    except ValueError as e:
+        raise ConfigError(f"{key}: no PEM certificates: {e}") from None
+    return Trust(authorities, tuple(table.identities))
 
 
 def _identity(certificate: str, privateKey: str, folder: Path, prefix: str = "") -> Identity | None:

@@ -22,6 +22,7 @@ from e2aegw.gateway.ports import PortPool
 from e2aegw.gateway.registry import loadFactory, loadFilter
 from e2aegw.gateway.session import Session
 from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver, ISession
+from e2aegw.sansio import tls
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.datachannel import SUBPROTOCOLS
 from e2aegw.sansio.dtls import Endpoint
@@ -136,6 +137,8 @@ class Gateway(Service):
         self._identity, self._rsa = identity, rsa
         self._endpoint = Endpoint(identity, self._profiles)
         self._plainEndpoint = Endpoint(identity)
+        self._tlsEndpoint = tls.Endpoint(identity)
+        self._trust = {side: config.trust for side, config in sides.items()}
         self._nativeEndpoint: Endpoint | None = None
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
@@ -279,11 +282,14 @@ class Gateway(Service):
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
         endpoint, plain, native = self._commonEndpoint, self._commonPlainEndpoint, self._commonNativeEndpoint
+        secure = self._commonTLSEndpoint
         if terms.anonymous:
             endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
-            native = plain
-        consent = self._policy.consent
-        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, native, consent))
+            native, secure = plain, self._anonymousTLSEndpoint
+        trust, consent = self._trust[side], self._policy.consent
+        return KINDS[kind](
+            Materials(self._reactor, pool, pool, endpoint, plain, native, secure, trust, consent)
+        )
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -427,6 +433,12 @@ class Gateway(Service):
     def _anonymousPlainEndpoint(self) -> Endpoint:
         # An RSA key for one call would hold up all the others.
         return Endpoint(self._newIdentity())
+
+    def _commonTLSEndpoint(self) -> tls.Endpoint:
+        return self._tlsEndpoint
+
+    def _anonymousTLSEndpoint(self) -> tls.Endpoint:
+        return tls.Endpoint(self._newIdentity())
 
     def _commonNativeEndpoint(self) -> Endpoint:
         if self._nativeEndpoint is None:

@@ -39,6 +39,7 @@ class Securable:
 
 _SECURABLE = (
     Securable("udptl", "UDP/TLS/UDPTL", "udptl-dtls"),
+    Securable("TCP/MSRP", "TCP/TLS/MSRP", "msrp-tls"),
     Securable("TCP/BFCP", "TCP/TLS/BFCP", "bfcp-tls"),
     Securable("UDP/BFCP", "UDP/TLS/BFCP", "bfcp-tls"),
 )
