@@ -54,8 +54,8 @@ docs: .venv ## the manual and the API's pages, in docs/_build/html
 bench: .venv ## measure against rtpengine and write docs/benchmarks.md (root)
 	$(BIN)/python -m bench
 
-fuzz: .venv ## throw garbage at every parser; SECONDS=600 for each
-	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
+fuzz: .venv ## throw garbage at every parser; SECONDS=600 for each, or those of TARGETS="sctp sdp"
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60) $(TARGETS)
 
 coverage: .venv ## which lines and branches the tests reach
 	$(BIN)/coverage run -m tests

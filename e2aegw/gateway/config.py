@@ -101,6 +101,7 @@ class PolicyTable(_Struct, frozen=True):
 
     applied_in_answers: bool = True
     consent: bool = False
+    loss_tolerant: bool = True
     offload: bool = True
 
 

@@ -266,7 +266,17 @@ class Gateway(Service):
         endpoint, plain = self._commonEndpoint, self._commonPlainEndpoint
         if terms.anonymous:
             endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
-        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, self._policy.consent))
+        return KINDS[kind](
+            Materials(
+                self._reactor,
+                pool,
+                pool,
+                endpoint,
+                plain,
+                consent=self._policy.consent,
+                lossTolerant=self._policy.loss_tolerant,
+            )
+        )
 
     def has(self, side: Side, version: int) -> bool:
         """

@@ -75,8 +75,13 @@ class ChannelCarrier:
 
     authenticates = True
 
-    def __init__(self, clock: Any, dtls: DTLSTransport) -> None:
+    def __init__(self, clock: Any, dtls: DTLSTransport, *, lossTolerant: bool = True) -> None:
+        """
+        @param clock: provides C{IReactorTime}.
+        @param lossTolerant: see L{Settings}.
+        """
         self.dtls = dtls
+        self._lossTolerant = lossTolerant
         self.counters = dtls.counters
         self.maxMessageSize = datachannel.DEFAULT_MESSAGE_SIZE
         self.notify: Callable[[Event], None] = _ignore
@@ -267,7 +272,11 @@ class ChannelCarrier:
         if self._closed or not self._remotePort:
             return
         settings = Settings(
-            localPort=SCTP_PORT, remotePort=self._remotePort, maxMessage=MAX_MESSAGE, lowWater=LOW_WATER
+            localPort=SCTP_PORT,
+            remotePort=self._remotePort,
+            maxMessage=MAX_MESSAGE,
+            lowWater=LOW_WATER,
+            lossTolerant=self._lossTolerant,
         )
         self._association = Association(settings)
         self._channels = Channels(self._association, client=self.dtls.isClient)

@@ -28,6 +28,7 @@ class Materials:
         needed.
     @ivar plain: our certificate alone.
     @ivar consent: whether to check for consent ourselves.
+    @ivar lossTolerant: see L{e2aegw.sansio.sctp.settings.Settings}.
     """
 
     clock: Any
@@ -36,6 +37,7 @@ class Materials:
     endpoint: Callable[[], Endpoint]
     plain: Callable[[], Endpoint]
     consent: bool = False
+    lossTolerant: bool = True
 
 
 def _udp(materials: Materials) -> UDPTransport:
@@ -60,7 +62,7 @@ def _channel(materials: Materials) -> ChannelCarrier:
     dtls = DTLSTransport(
         materials.clock, materials.ports, materials.plain(), control=False, consent=materials.consent
     )
-    return ChannelCarrier(materials.clock, dtls)
+    return ChannelCarrier(materials.clock, dtls, lossTolerant=materials.lossTolerant)
 
 
 def _local(materials: Materials) -> LocalTransport:
