@@ -45,7 +45,8 @@ class FloorTests(SynchronousTestCase):
         assert isinstance(server, FloorServer)
         self.server = server
         self.transport = StringTransport()
-        self.protocol: Any = self.reactor.tcpServers[0][1].buildProtocol(None)
+        door: Any = self.reactor.tcpServers[0][1]
+        self.protocol = door.buildProtocol(None)
         self.protocol.makeConnection(self.transport)
         self.transaction = 0
 
@@ -143,7 +144,7 @@ class FloorTests(SynchronousTestCase):
         One connection at a time; and when the call is over nothing is left.
         """
         self.ask(1, FLOOR_ID)
-        factory = self.reactor.tcpServers[0][1]
+        factory: Any = self.reactor.tcpServers[0][1]
         self.assertIsNone(factory.buildProtocol(None))
         self.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
