@@ -20,6 +20,8 @@ const TOPICS = [
     ["dcmap", "dcsa", "max-message-size", "sctp-port"]],
   ["MSRP", "Chat: where its messages go, and what they may hold. In a channel each of these stands in an a=dcsa line.",
     ["accept-types", "accept-wrapped-types", "msrp-cema", "path"]],
+  ["BFCP", "Floor control: who is the server, and by which numbers it knows conference, user and floors.",
+    ["bfcpver", "confid", "floorctrl", "floorid", "userid"]],
   ["codec", "What the voice is coded with.", ["fmtp", "maxptime", "ptime", "rtpmap"]],
 ];
 

@@ -2,6 +2,7 @@
 import { Call } from "./call.js";
 import { Chat } from "./chat.js";
 import { explain, show } from "./descriptions.js";
+import { Floor } from "./floor.js";
 import { Ear, Scope, microphone, tune } from "./sound.js";
 import { Way } from "./way.js";
 
@@ -10,6 +11,7 @@ const button = $("call");
 const scope = new Scope($("scope"), $("meter-said"), $("meter-heard"));
 const way = new Way();
 const chat = new Chat({ exchange: (...said) => describe("chat partner", ...said), complain });
+const floor = new Floor({ exchange: (...said) => describe("floor control server", ...said), complain });
 
 let context = null;
 let call = null;
@@ -168,6 +170,7 @@ $("differences").addEventListener("change", differences);
 window.addEventListener("pagehide", () => {
   hangUp();
   chat.close();
+  floor.close();
 });
 explain($("topics"));
 $("local").hidden = !["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);

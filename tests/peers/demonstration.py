@@ -169,6 +169,46 @@ class DemoTests(DemoTestCase):
         self.page.browser.type(text)
         self.page.press("#chat-send")
 
+    def test_floor(self) -> None:
+        """
+        Join, ask for the floor, have it a moment later, and give it back; the
+        messages that did it are shown.
+        """
+
+        def says(state: str) -> None:
+            until(
+                lambda: self.page.text("#floor-state") == state,
+                f"the floor is {state}",
+                explain=lambda: (self.page.text("#floor"), self.page.problem(), self.demo.output()[-2000:]),
+            )
+
+        self.page.press("#floor-open")
+        says("free")
+        self.page.press("#floor-ask")
+        says("yours")
+        self.page.press("#floor-ask")
+        says("free")
+        shown: list[str] = self.page.browser.evaluate(
+            "[...document.querySelectorAll('#floor-log li')].map((item) => item.textContent)"
+        )
+        self.assertEqual(
+            shown,
+            [
+                "Hello",
+                "HelloAck",
+                "FloorRequest",
+                "FloorRequestStatus: Accepted, number 1 in the queue",
+                "FloorRequestStatus: Granted",
+                "FloorRelease",
+                "FloorRequestStatus: Released",
+            ],
+        )
+        self.assertIn("TCP/BFCP", self.page.description("offer", "core"))
+        until(lambda: self.page.text("#floor-there") == "3 messages", "the far end has counted them")
+        self.page.press("#floor-open")
+        says("closed")
+        self.checkReleased()
+
     def test_chat(self) -> None:
         """
         What is written is answered, a file comes back as it was, and both
