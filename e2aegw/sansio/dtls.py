@@ -86,12 +86,17 @@ class Endpoint:
     What all associations under one certificate share.
     """
 
-    def __init__(self, identity: Identity, profiles: Sequence[Profile] = ()) -> None:
+    def __init__(
+        self, identity: Identity, profiles: Sequence[Profile] = (), *, dataless: bool = False
+    ) -> None:
         """
         @param profiles: the SRTP profiles to agree on, best first; none for
             associations that carry data themselves.
+        @param dataless: whether associations will never carry anything: what
+            they are after their handshake can be let go.
         """
         self.identity = identity
+        self.dataless = dataless
         self.fingerprints = identity.fingerprints
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(_DTLS_1_2)
@@ -126,6 +131,7 @@ class Association:
         "_datagrams",
         "_deadline",
         "_events",
+        "_goodbye",
         "_greeted",
         "_out",
         "_timeoutAt",
@@ -139,7 +145,8 @@ class Association:
         self.established = False
         self.failed = False
         self._greeted = client
-        self._connection = connection
+        self._connection: Connection | None = connection
+        self._goodbye = b""
         # Lists, because they are almost always empty, and an empty deque is
         # the larger part of a kilobyte.
         self._events: list[Established | Failed | Closed | Received] = []
@@ -168,6 +175,8 @@ class Association:
         """
         if self.failed:
             raise RemoteError("association ended")
+        if self._connection is None:
+            raise RemoteError("not expected")
         _checkRecords(data)
         if not self._greeted:
             if data[0] != _HANDSHAKE or data[_RECORD_HEADER] != _CLIENT_HELLO:
@@ -186,7 +195,7 @@ class Association:
 
         @raise RemoteError: the association is not up.
         """
-        if not self.established or self.failed:
+        if not self.established or self.failed or self._connection is None:
             raise RemoteError("association not established")
         try:
             self._connection.send(data)
@@ -200,12 +209,34 @@ class Association:
         """
         over, self.failed, self._timeoutAt = self.failed, True, None
         if self.established and not over:
-            try:
-                self._connection.shutdown()
-            except SSL.Error:
-                # The goodbye is a courtesy; the association ends either way.
-                return
+            goodbye = self._sayGoodbye()
+            if goodbye:
+                self._out.append(goodbye)
+
+    def retire(self) -> None:
+        """
+        Nothing will be sent or received any more, but for a goodbye: let go of
+        OpenSSL's memory, which is more than all else that a call has.
+
+        To be called when the remote party has seen the end of the handshake
+        (RFC 6347 clause 4.2.4): of the client that is true as soon as it is
+        done itself, of the server when it has got something under the keys.
+        """
+        if self.established and not self.failed and self._connection is not None:
             self._flush()
+            # Its number is the last: there will be no other record.
+            self._goodbye = self._sayGoodbye()
+            self._connection = None
+
+    def _sayGoodbye(self) -> bytes:
+        if self._connection is None:
+            return self._goodbye
+        try:
+            self._connection.shutdown()
+        except SSL.Error:
+            # It is a courtesy; the association ends either way.
+            return b""
+        return self._connection.flight()
 
     def nextDatagram(self) -> bytes | None:
         """
@@ -240,7 +271,7 @@ class Association:
         """
         The SRTP profile that was agreed on, if any.
         """
-        return _PROFILES.get(self._connection.profile())
+        return None if self._connection is None else _PROFILES.get(self._connection.profile())
 
     def keys(self) -> tuple[Keys, Keys]:
         """
@@ -249,7 +280,7 @@ class Association:
         @raise RemoteError: no SRTP profile was agreed on.
         """
         profile = self.profile()
-        if profile is None:
+        if profile is None or self._connection is None:
             raise RemoteError("no common profile")
         material = self._connection.export(_EXPORTER, exporterLength(profile))
         return keysFromExporter(profile, material, client=self.client)
@@ -267,12 +298,13 @@ class Association:
         """
         The cipher suite's name.
         """
-        return self._connection.cipher()
+        return "" if self._connection is None else self._connection.cipher()
 
     def _advance(self, now: float, *, late: bool = False) -> None:
         if self._deadline is None:
             self._deadline = now + HANDSHAKE_TIMEOUT
         connection = self._connection
+        assert connection is not None
         try:
             if late:
                 connection.retransmit()
@@ -295,6 +327,7 @@ class Association:
         self._schedule(now)
 
     def _finish(self) -> None:
+        assert self._connection is not None
         certificate = self._connection.certificate()
         if certificate is None:
             self._fail("no certificate")
@@ -311,12 +344,12 @@ class Association:
         if self.established or self.failed:
             self._timeoutAt = None
             return
+        assert self._connection is not None and self._deadline is not None
         wait = self._connection.timeout()
-        assert self._deadline is not None
         self._timeoutAt = self._deadline if wait is None else min(self._deadline, now + wait)
 
     def _flush(self) -> None:
-        flight = self._connection.flight()
+        flight = b"" if self._connection is None else self._connection.flight()
         if not flight:
             return
         if len(flight) <= MTU:
