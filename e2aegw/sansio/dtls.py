@@ -21,6 +21,9 @@ from e2aegw.sansio.srtp import Context, Keys, Profile, contextPair, exporterLeng
 MTU = 1200
 #: Datagrams that a handshake may take.  A long one takes 10.
 MAX_HANDSHAKE_DATAGRAMS = 400
+#: Times that the last flight of a handshake is repeated: a client that has not
+#: got it asks seven times in a minute.
+MAX_REPETITIONS = 16
 #: Seconds that a handshake may take before it has failed.
 HANDSHAKE_TIMEOUT = 30.0
 #: The longest datagram that is read: a full record.  OpenSSL reads from its
@@ -133,7 +136,9 @@ class Association:
         "_events",
         "_goodbye",
         "_greeted",
+        "_last",
         "_out",
+        "_repetitions",
         "_timeoutAt",
         "client",
         "established",
@@ -147,6 +152,8 @@ class Association:
         self._greeted = client
         self._connection: Connection | None = connection
         self._goodbye = b""
+        self._last: tuple[bytes, ...] = ()
+        self._repetitions = 0
         # Lists, because they are almost always empty, and an empty deque is
         # the larger part of a kilobyte.
         self._events: list[Established | Failed | Closed | Received] = []
@@ -175,9 +182,10 @@ class Association:
         """
         if self.failed:
             raise RemoteError("association ended")
-        if self._connection is None:
-            raise RemoteError("not expected")
         _checkRecords(data)
+        if self._connection is None:
+            self._repeat(data)
+            return
         if not self._greeted:
             if data[0] != _HANDSHAKE or data[_RECORD_HEADER] != _CLIENT_HELLO:
                 raise RemoteError("no ClientHello")
@@ -215,18 +223,30 @@ class Association:
 
     def retire(self) -> None:
         """
-        Nothing will be sent or received any more, but for a goodbye: let go of
-        OpenSSL's memory, which is more than all else that a call has.
+        Nothing will be sent or received inside: let go of OpenSSL's memory,
+        which is more than all else that a call has.
 
-        To be called when the remote party has seen the end of the handshake
-        (RFC 6347 clause 4.2.4): of the client that is true as soon as it is
-        done itself, of the server when it has got something under the keys.
+        What may still have to be said was said before, or can be said in
+        advance.  A server whose last flight is lost hears the client's again,
+        and repeats its own (RFC 6347 clause 4.2.4): the same octets, which a
+        client that has got them knows to be a repetition.
         """
         if self.established and not self.failed and self._connection is not None:
             self._flush()
             # Its number is the last: there will be no other record.
             self._goodbye = self._sayGoodbye()
             self._connection = None
+
+    def _repeat(self, data: bytes) -> None:
+        """
+        Say again what the remote party seems to have missed.
+
+        @raise RemoteError: it is not that, or missed it too often.
+        """
+        if not self._last or not _finishes(data) or self._repetitions >= MAX_REPETITIONS:
+            raise RemoteError("not expected")
+        self._repetitions += 1
+        self._out += self._last
 
     def _sayGoodbye(self) -> bytes:
         if self._connection is None:
@@ -305,10 +325,11 @@ class Association:
             self._deadline = now + HANDSHAKE_TIMEOUT
         connection = self._connection
         assert connection is not None
+        before = self.established
         try:
             if late:
                 connection.retransmit()
-            if not self.established and connection.handshake():
+            if not before and connection.handshake():
                 self._finish()
             if self.established:
                 # Even without application data this makes OpenSSL answer a
@@ -324,6 +345,8 @@ class Association:
         except SSL.Error as e:
             self._fail(_reason(e))
         self._flush()
+        if self.established and not before and not self.client:
+            self._last = tuple(self._out)
         self._schedule(now)
 
     def _finish(self) -> None:
@@ -388,6 +411,19 @@ def _checkRecords(data: bytes) -> None:
         at = after
     if at != end or not 0 < end <= MAX_DATAGRAM:
         raise RemoteError("malformed record")
+
+
+def _finishes(data: bytes) -> bool:
+    """
+    Whether an encrypted handshake message is among these records: Finished,
+    with which a flight of the client's ends.
+    """
+    at = 0
+    while at < len(data):
+        if data[at] == _HANDSHAKE and data[at + 3 : at + 5] != b"\0\0":
+            return True
+        at += _RECORD_HEADER + int.from_bytes(data[at + 11 : at + 13], "big")
+    return False
 
 
 def _soundInTheClear(kind: int, body: bytes) -> bool:

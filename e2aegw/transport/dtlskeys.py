@@ -46,23 +46,8 @@ class DTLSKeyTransport(DTLSTransport):
 
     def _open(self, component: Component) -> None:
         component.hold = None
-        if not self._endpoint.dataless:
-            return
-        association = self._verified[component.number].association
-        if association.client:
-            association.retire()
-        elif component.authenticated:
-            deliver = component.deliver
-
-            def first(data: bytes) -> None:
-                deliver(data)
-                # Authentic, so who sent it has the keys, and all of ours that
-                # there was to see.
-                if component.deliver is first:
-                    component.deliver = deliver
-                association.retire()
-
-            component.deliver = first
+        if self._endpoint.dataless:
+            self._verified[component.number].association.retire()
 
     def _release(self, component: Component, data: bytes, source: Address) -> None:
         component.datagramReceived(data, source)
