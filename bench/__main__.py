@@ -3,7 +3,8 @@ Measure the gateway and rtpengine in turn, and write what came out to
 C{docs/benchmarks.md}: C{python -m bench}.
 
 With C{BENCH=quick} in the environment everything is done once and briefly, and
-nothing is written.
+nothing is written.  Nor is it if only some of it is asked for, by name:
+C{python -m bench handshakes}.
 """
 
 import datetime
@@ -13,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -46,9 +48,11 @@ def _ready() -> str:
     return ""
 
 
-def main() -> int:
+def main(parts: Sequence[str] = ()) -> int:
     """
     Measure.
+
+    @param parts: the names of the scenarios to do; all, if there are none.
     """
     if trouble := _ready():
         print(f"bench: {trouble}", file=sys.stderr)
@@ -60,11 +64,16 @@ def main() -> int:
     others = machine.others()
     cores = Cores()
     cores.moveHere()
-    with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as name:
-        directory = Path(name)
+    with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as folder:
+        directory = Path(folder)
         scenarios = Scenarios(effort, cores, build(directory))
+        names = {scenario.__name__: scenario for scenario in scenarios.all()}
+        if unknown := [part for part in parts if part not in names]:
+            print(f"bench: there is no {', '.join(unknown)}; there are {', '.join(names)}", file=sys.stderr)
+            return 1
+        chosen = [names[part] for part in parts] or scenarios.all()
         for repetition in range(effort.repetitions):
-            for scenario in scenarios.all():
+            for scenario in chosen:
                 print(f"{repetition + 1}/{effort.repetitions} {scenario.__name__}", file=sys.stderr)
                 with ExitStack() as stack:
                     contestants = []
@@ -76,10 +85,10 @@ def main() -> int:
                     scenario(contestants if repetition % 2 == 0 else contestants[::-1])
     text = page(scenarios.tables, effort, cores, datetime.date.today(), others)
     print(text)
-    if not quick:
+    if not (quick or parts):
         PAGE.write_text(text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
