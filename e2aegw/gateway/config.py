@@ -71,6 +71,7 @@ class RouteTable(_Struct, frozen=True):
 
     access: str
     core: str
+    through: list[str] = []
 
 
 class DTLSTable(_Struct, frozen=True):
@@ -80,6 +81,8 @@ class DTLSTable(_Struct, frozen=True):
 
     certificate: str = ""
     key: str = ""
+    rsa_certificate: str = ""
+    rsa_key: str = ""
 
 
 class LimitsTable(_Struct, frozen=True):
@@ -120,6 +123,7 @@ class FileTable(_Struct, frozen=True):
     route: list[RouteTable]
     control: ControlTable = ControlTable()
     adapter: dict[str, dict[str, Any]] = {}
+    filter: dict[str, dict[str, Any]] = {}
     dtls: DTLSTable = DTLSTable()
     limits: LimitsTable = LimitsTable()
     policy: PolicyTable = PolicyTable()
@@ -147,20 +151,25 @@ class Config:
     A checked configuration.
 
     @ivar sides: addresses and ports.
-    @ivar routes: names of adapters, for the access side and for the core side.
+    @ivar routes: which adapters and filters belong together.
     @ivar options: for each adapter, its factory's keyword arguments.
+    @ivar filterOptions: the same for each filter.
     @ivar ng: where to listen for controllers.
     @ivar deleteDelay: seconds that a deleted call lives on.
     @ivar identity: our certificate, or L{None} to make one.
+    @ivar rsa: our certificate for terminals that have no other algorithm than
+        RSA, or L{None} to make one.
     @ivar demo: where the demonstration page is, or L{None}.
     """
 
     sides: dict[Side, SideConfig]
-    routes: tuple[tuple[str, str], ...]
+    routes: tuple[RouteTable, ...]
     options: dict[str, dict[str, Any]]
+    filterOptions: dict[str, dict[str, Any]]
     ng: tuple[tuple[str, int], ...]
     deleteDelay: float
     identity: Identity | None
+    rsa: Identity | None
     limits: LimitsTable
     policy: PolicyTable
     demo: tuple[str, int] | None
@@ -233,14 +242,20 @@ def _check(table: FileTable, folder: Path) -> Config:
     for name in table.adapter:
         if name not in used:
             raise ConfigError(f"adapter.{name}: no route uses it")
+    seated = {name for route in table.route for name in route.through}
+    for name in table.filter:
+        if name not in seated:
+            raise ConfigError(f"filter.{name}: no route goes through it")
     ng = [table.control.ng] if isinstance(table.control.ng, str) else table.control.ng
     return Config(
         sides=sides,
-        routes=tuple((route.access, route.core) for route in table.route),
+        routes=tuple(table.route),
         options=table.adapter,
+        filterOptions=table.filter,
         ng=tuple(_endpoint("control.ng", each) for each in ng),
         deleteDelay=table.control.delete_delay,
-        identity=_identity(table.dtls, folder),
+        identity=_identity(table.dtls.certificate, table.dtls.key, folder),
+        rsa=_rsa(table.dtls, folder),
         limits=table.limits,
         policy=table.policy,
         demo=None if table.demo is None else _endpoint("demo.http", table.demo.http),
@@ -345,18 +360,30 @@ def _endpoint(key: str, text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _identity(table: DTLSTable, folder: Path) -> Identity | None:
-    if not table.certificate and not table.key:
+def _identity(certificate: str, privateKey: str, folder: Path, prefix: str = "") -> Identity | None:
+    """
+    A certificate and its key.
+
+    @param prefix: what the keys of the file begin with.
+    """
+    if not certificate and not privateKey:
         return None
-    if not table.certificate or not table.key:
-        raise ConfigError("dtls: certificate and key need each other")
+    if not certificate or not privateKey:
+        raise ConfigError(f"dtls: {prefix}certificate and {prefix}key need each other")
     pem: list[bytes] = []
-    for key, name in (("certificate", table.certificate), ("key", table.key)):
+    for key, name in (("certificate", certificate), ("key", privateKey)):
         try:
             pem.append((folder / name).read_bytes())
         except (OSError, ValueError) as e:
-            raise ConfigError(f"dtls.{key}: {name}: {getattr(e, 'strerror', None) or e}") from None
+            raise ConfigError(f"dtls.{prefix}{key}: {name}: {getattr(e, 'strerror', None) or e}") from None
     try:
         return Identity.fromPEM(pem[0], pem[1])
     except ConfigError as e:
-        raise ConfigError(f"dtls.certificate: {e}") from None
+        raise ConfigError(f"dtls.{prefix}certificate: {e}") from None
+
+
+def _rsa(table: DTLSTable, folder: Path) -> Identity | None:
+    found = _identity(table.rsa_certificate, table.rsa_key, folder, "rsa_")
+    if found is not None and not found.isRSA:
+        raise ConfigError("dtls.rsa_key: the key is not an RSA key")
+    return found

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from e2aegw.errors import NegotiationError, ResourceError
+from e2aegw.errors import ConfigError, NegotiationError, ResourceError
 from e2aegw.gateway.config import Config, LimitsTable, PolicyTable, SideConfig, load
 from e2aegw.gateway.ports import PortPool
-from e2aegw.gateway.registry import loadFactory
+from e2aegw.gateway.registry import loadFactory, loadFilter
 from e2aegw.gateway.session import Session
 from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver, ISession
 from e2aegw.sansio.certificate import Identity
+from e2aegw.sansio.datachannel import SUBPROTOCOLS
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.sansio.e2ae import Decision
 from e2aegw.sansio.events import (
@@ -61,10 +63,13 @@ class Route:
     Which adapters may meet.
 
     @ivar access, core: provide L{e2aegw.interfaces.IAdapterFactory}.
+    @ivar through: provide L{e2aegw.interfaces.IFilterFactory}; in the order in
+        which units from the access side pass them.
     """
 
     access: Any
     core: Any
+    through: tuple[Any, ...] = ()
 
     def on(self, side: Side) -> Any:
         """
@@ -93,6 +98,7 @@ class Gateway(Service):
         routes: Sequence[Route],
         *,
         identity: Identity | None = None,
+        rsa: Identity | None = None,
         limits: LimitsTable = _LIMITS,
         policy: PolicyTable = _POLICY,
         network: IDatagramNetwork | None = None,
@@ -105,6 +111,8 @@ class Gateway(Service):
         @param sides: the addresses and ports of both sides.
         @param routes: in order; the first that fits a section serves it.
         @param identity: our certificate; one is made if there is none.
+        @param rsa: the one for terminals that have no other algorithm; one is
+            made, when it is needed, if there is none.
         @param network: where ports come from, if not from the system.
         @param datapath: what moves packets of settled pipelines; with the
             system's ports it is L{SocketDatapath}, unless the policy says no.
@@ -125,7 +133,9 @@ class Gateway(Service):
                 self.datapath = SocketDatapath(system.poller)
         self._pools = {side: _pools(network, reactor, config) for side, config in sides.items()}
         self._profiles = _profiles(self._routes)
+        self.subprotocols = _subprotocols(self._routes)
         identity = identity or self._newIdentity()
+        self._identity, self._rsa = identity, rsa
         # Data channels may come to any association that a browser has (RFC
         # 8841 clause 3), if there is a route for them.
         self._dataless = not any(
@@ -135,6 +145,7 @@ class Gateway(Service):
         )
         self._endpoint = Endpoint(identity, self._profiles, dataless=self._dataless)
         self._plainEndpoint = Endpoint(identity)
+        self._nativeEndpoint: Endpoint | None = None
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
 
@@ -158,13 +169,30 @@ class Gateway(Service):
             from twisted.internet import reactor as installed
 
             reactor = installed
-        names = {name for route in config.routes for name in route}
+        names = {name for route in config.routes for name in (route.access, route.core)}
         factories = {name: loadFactory(name, config.options.get(name, {})) for name in sorted(names)}
+        seated = {name for route in config.routes for name in route.through}
+        filters = {name: loadFilter(name, config.filterOptions.get(name, {})) for name in sorted(seated)}
+        for route in config.routes:
+            for name in route.through:
+                if filters[name].medium != factories[route.access].medium:
+                    raise ConfigError(
+                        f"filter.{name}: it is for {filters[name].medium},"
+                        f" and adapter.{route.access} for {factories[route.access].medium}"
+                    )
         return cls(
             reactor,
             config.sides,
-            [Route(factories[access], factories[core]) for access, core in config.routes],
+            [
+                Route(
+                    factories[route.access],
+                    factories[route.core],
+                    tuple(filters[each] for each in route.through),
+                )
+                for route in config.routes
+            ],
             identity=config.identity,
+            rsa=config.rsa,
             limits=config.limits,
             policy=config.policy,
         )
@@ -195,6 +223,12 @@ class Gateway(Service):
         """
         Service.startService(self)
         _raiseFileLimit()
+        kinds = {
+            kind for each in self._routes for one in (each.access, each.core) for kind in one.protos.values()
+        }
+        if "dtls" in kinds and IReactorThreads.providedBy(self._reactor):
+            # An RSA key takes as long as thousands of packets.
+            self._reactor.callInThread(self._commonNativeEndpoint)
         timeouts = (self.limits.media_timeout, self.limits.silent_timeout, self.limits.offer_timeout)
         shortest = min((each for each in timeouts if each), default=0.0)
         if shortest and not self._watch.running:
@@ -220,7 +254,7 @@ class Gateway(Service):
 
     def choose(
         self, section: Section, near: Side, far: Side, decision: Decision
-    ) -> tuple[Any, str, Any, str]:
+    ) -> tuple[Any, str, Any, str, tuple[Any, ...]]:
         """
         See L{e2aegw.gateway.workshop.Workshop}.
         """
@@ -236,7 +270,7 @@ class Gateway(Service):
             for partner in partners:
                 theirs = partner.on(far)
                 if theirs.medium == ours.medium and decision.proto.upper() in theirs.protos:
-                    return ours, kind, theirs, theirs.protos[decision.proto.upper()]
+                    return ours, kind, theirs, theirs.protos[decision.proto.upper()], route.through
         raise NegotiationError(f"no route for {section.media} {section.proto} to {decision.proto}")
 
     def transport(
@@ -253,10 +287,12 @@ class Gateway(Service):
             if strict:
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
-        endpoint, plain = self._commonEndpoint, self._commonPlainEndpoint
+        endpoint, plain, native = self._commonEndpoint, self._commonPlainEndpoint, self._commonNativeEndpoint
         if terms.anonymous:
             endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
-        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, self._policy.consent))
+            native = plain
+        consent = self._policy.consent
+        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, native, consent))
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -398,7 +434,15 @@ class Gateway(Service):
         return self._plainEndpoint
 
     def _anonymousPlainEndpoint(self) -> Endpoint:
+        # An RSA key for one call would hold up all the others.
         return Endpoint(self._newIdentity())
+
+    def _commonNativeEndpoint(self) -> Endpoint:
+        if self._nativeEndpoint is None:
+            if self._rsa is None and not self._identity.isRSA:
+                self._rsa = Identity.generateRSA(datetime.datetime.now(datetime.UTC))
+            self._nativeEndpoint = Endpoint(self._identity, rsa=self._rsa)
+        return self._nativeEndpoint
 
     def _newIdentity(self) -> Identity:
         return Identity.generate(datetime.datetime.now(datetime.UTC))
@@ -423,6 +467,17 @@ def _profiles(routes: Sequence[Route]) -> tuple[Profile, ...]:
     """
     factories = [factory for route in routes for factory in (route.access, route.core)]
     return next((each.profiles for each in factories if hasattr(each, "profiles")), ())
+
+
+def _subprotocols(routes: Sequence[Route]) -> Mapping[str, tuple[str, str, str]]:
+    """
+    What data channels may be called: what adapters say of their own media, and
+    what everybody says of the others.
+    """
+    factories = [factory for route in routes for factory in (route.access, route.core)]
+    named = {name: what for each in factories for name, what in getattr(each, "subprotocols", {}).items()}
+    others = {name: what for name, what in SUBPROTOCOLS.items() if what not in named.values()}
+    return {**others, **named}
 
 
 def _raiseFileLimit() -> None:

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import GatewayError, NegotiationError, UsageError
-from e2aegw.gateway.layout import bundleOf, inOrder
+from e2aegw.gateway.layout import Layout, bundleOf, inOrder
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import reportMedia
 from e2aegw.gateway.stream import Party, Proposal, Stream
@@ -242,16 +242,16 @@ class Session:
             stream = self._find(who, index)
             if stream is None or stream.pipeline is None:
                 continue
-            section, leg = description.sections[index], stream.pipeline.legs[who]
+            section = description.sections[index]
             if section.rejected or section.media != stream.now.section.media:
                 self._refuse(stream, "rejected by the answer")
                 continue
             try:
-                applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
+                applies = stream.pipeline.configure(who, section, terms)
             except NegotiationError as e:
                 self._refuse(stream, str(e))
                 continue
-            for apply in reversed(applies):
+            for apply in applies:
                 apply()
         party.description = description
         return self._describe(description, who, terms)
@@ -325,7 +325,11 @@ class Session:
             near, far = inferSides(description, terms)
             if side is not None:
                 near, far = side, side.other
-            self.parties = Party(near), Party(terms.far or far)
+            names = self._workshop.subprotocols
+            self.parties = (
+                Party(near, layout=Layout(subprotocols=names)),
+                Party(terms.far or far, layout=Layout(subprotocols=names)),
+            )
         return self.parties[who], self.parties[1 - who]
 
     def _find(self, who: int, index: int) -> Stream | None:
@@ -362,8 +366,7 @@ class Session:
                     decision = there.protect(decision)
                     terms = terms.but(addressFamily=terms.addressFamily or there.version)
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
-            leg = pipeline.legs[who]
-            applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
+            applies = pipeline.configure(who, section, terms)
         except NegotiationError as e:
             if pipeline is not None and pipeline is not stream.pipeline:
                 pipeline.close()
@@ -371,15 +374,16 @@ class Session:
             self._happened(LineRefused(side=near.side.value, line=line, reason=str(e)))
             return Proposal(section)
         wanted = near.side is Side.ACCESS and requested(section)
-        told = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
+        told = decision.applied and pipeline.legs[1 - who].protection in (Protection.SDES, Protection.TLS)
         for party, leg, said in ((who, pipeline.legs[who], wanted), (1 - who, pipeline.legs[1 - who], told)):
             # A browser cannot do without (RFC 8827 clause 6.5).
-            if said or (leg.side is Side.ACCESS and leg.protection is Protection.DTLS):
+            lasting = leg.protection in (Protection.DTLS, Protection.TLS)
+            if said or (leg.side is Side.ACCESS and lasting):
                 stream.protected.add(party)
         return Proposal(
             section,
             pipeline,
-            applies=tuple(reversed(applies)),
+            applies=applies,
             farProto=decision.proto,
             requested=wanted,
             applied=told,
@@ -461,7 +465,7 @@ class Session:
         who: int,
         bundled: Sequence[str],
     ) -> Pipeline:
-        nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
+        nearFactory, nearKind, farFactory, farKind, through = self._workshop.choose(
             section, near.side, far.side, decision
         )
         if farKind == _CHANNEL:
@@ -500,7 +504,8 @@ class Session:
             ]
             if who:
                 legs.reverse()
-            return Pipeline((legs[0], legs[1]), self._happened, self._workshop.datapath)
+            filters = [each.buildFilter() for each in through]
+            return Pipeline((legs[0], legs[1]), self._happened, self._workshop.datapath, filters)
         except BaseException:
             for adapter in (nearAdapter, farAdapter):
                 adapter.connectionLost(ENDED)

@@ -2,6 +2,7 @@
 Where sessions get their parts.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from e2aegw.interfaces import IDatapath, ISession
@@ -17,14 +18,15 @@ class Workshop(Protocol):
     """
 
     datapath: IDatapath | None
+    subprotocols: Mapping[str, tuple[str, str, str]]
     appliedInAnswers: bool
 
     def choose(
         self, section: Section, near: Side, far: Side, decision: Decision
-    ) -> tuple[Any, str, Any, str]:
+    ) -> tuple[Any, str, Any, str, tuple[Any, ...]]:
         """
         The factory and the kind of transport for the near leg, and for the
-        far leg.
+        far leg, and the factories of filters between them.
 
         @raise NegotiationError: no route has both.
         """

@@ -8,6 +8,7 @@ where that is on the caller's clock.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from OpenSSL import SSL
 
@@ -45,6 +46,9 @@ _CLIENT_HELLO = 1
 _CIPHERS = b"ECDHE+AES128+AESGCM:ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!eNULL"
 _EXPORTER = b"EXTRACTOR-dtls_srtp"
 _PROFILES = {profile.dtls: profile for profile in Profile}
+#: The group ffdhe2048 (RFC 7919 appendix A.1), without which a server has no
+#: DHE suites.
+_GROUP = Path(__file__).with_name("ffdhe2048.pem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +94,26 @@ class Endpoint:
     """
 
     def __init__(
-        self, identity: Identity, profiles: Sequence[Profile] = (), *, dataless: bool = False
+        self,
+        identity: Identity,
+        profiles: Sequence[Profile] = (),
+        *,
+        rsa: Identity | None = None,
+        dataless: bool = False,
     ) -> None:
         """
         @param profiles: the SRTP profiles to agree on, best first; none for
             associations that carry data themselves.
+        @param rsa: a second certificate, for peers that have no others (RFC
+            7345 clause 4.1).  As the server we show the one that the cipher
+            suite asks for.  As the client, who cannot be asked beforehand, we
+            show this one: every peer of such media has RSA.
         @param dataless: whether associations will never carry anything: what
             they are after their handshake can be let go.
         """
         self.identity = identity
         self.dataless = dataless
-        self.fingerprints = identity.fingerprints
+        self.fingerprints = identity.fingerprints + (() if rsa is None else rsa.fingerprints)
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(_DTLS_1_2)
         context.set_options(
@@ -111,8 +124,12 @@ class Endpoint:
         context.set_cipher_list(_CIPHERS)
         # Any certificate will do here: its fingerprint is compared later.
         acceptAnyCertificate(context)
-        context.use_certificate(identity.certificate)
-        context.use_privatekey(identity.key)
+        # The one that comes last is the client's.
+        for each in (identity,) if rsa is None else (identity, rsa):
+            context.use_certificate(each.certificate)
+            context.use_privatekey(each.key)
+        if rsa is not None:
+            context.load_tmp_dh(_GROUP)
         if profiles:
             context.set_tlsext_use_srtp(":".join(profile.dtls for profile in profiles).encode())
         self._context = context

@@ -189,6 +189,16 @@ class ProtocolViolated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartySilent(Event):
+    """
+    The remote party left a request without response for as long as is allowed,
+    over a transport that would not know if it was gone (RFC 8855 clause 8.3.1).
+    """
+
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionIdle(Event):
     """
     Nothing went either way on this leg's connection for as long as is usual.

@@ -248,7 +248,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _flag(
         "transport-protocol",
         ngeffects.transportProtocol,
-        "the profile of RTP lines; other media keep theirs",
+        "the profile of RTP lines, or what BFCP travels on; other media keep theirs",
         values=", ".join(f"``{p}``" for p in ngeffects.PROTOCOLS),
     ),
     _flag(

@@ -117,6 +117,8 @@ HOP_BY_HOP = frozenset(
         # RFC 4975, RFC 6714: MSRP adapter
         "path",
         "msrp-cema",
+        # RFC 8856: BFCP adapter
+        "bfcpver",
         # RFC 8864, RFC 8841: data channels
         "dcmap",
         "dcsa",

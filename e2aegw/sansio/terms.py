@@ -57,7 +57,8 @@ class Terms:
         otherwise to C{receivedFrom}.
     @ivar asymmetric: the near party sends from another address than it
         receives at: never latch onto the source of its packets.
-    @ivar transportProtocol: the profile to use (C{"RTP/AVP"}, ...), or L{None}.
+    @ivar transportProtocol: the profile to use (C{"RTP/AVP"}, ...), or the
+        transport of floor control (C{"TCP/BFCP"}, ...), or L{None}.
     @ivar ice: whether to speak ICE.
     @ivar dtls: C{"active"}, C{"passive"}, C{"off"}, or L{None} for what fits.
     @ivar sdes: whether SDES keys may be offered at all.
