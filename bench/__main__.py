@@ -24,6 +24,7 @@ from bench.gateways import PROGRAMS
 from bench.load import build
 from bench.page import page
 from bench.scenarios import FULL, QUICK, Scenarios
+from bench.streams import Streams
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 #: Programs of others that this needs.
@@ -67,11 +68,13 @@ def main(parts: Sequence[str] = ()) -> int:
     with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as folder:
         directory = Path(folder)
         scenarios = Scenarios(effort, cores, build(directory))
+        streams = Streams(effort, cores, directory)
         names = {scenario.__name__: scenario for scenario in scenarios.all()}
-        if unknown := [part for part in parts if part not in names]:
-            print(f"bench: there is no {', '.join(unknown)}; there are {', '.join(names)}", file=sys.stderr)
+        known = {*names, "streams"}
+        if unknown := [part for part in parts if part not in known]:
+            print(f"bench: no {', '.join(unknown)}; there are {', '.join(sorted(known))}", file=sys.stderr)
             return 1
-        chosen = [names[part] for part in parts] or scenarios.all()
+        chosen = [scenario for name, scenario in names.items() if not parts or name in parts]
         for repetition in range(effort.repetitions):
             for scenario in chosen:
                 print(f"{repetition + 1}/{effort.repetitions} {scenario.__name__}", file=sys.stderr)
@@ -83,7 +86,11 @@ def main(parts: Sequence[str] = ()) -> int:
                         contestants.append((which, running))
                     # Nobody is always the first.
                     scenario(contestants if repetition % 2 == 0 else contestants[::-1])
-    text = page(scenarios.tables, effort, cores, datetime.date.today(), others)
+            if not parts or "streams" in parts:
+                print(f"{repetition + 1}/{effort.repetitions} streams", file=sys.stderr)
+                streams.measure()
+    tables = [table for table in (*scenarios.tables, streams.table) if table.rows or not parts]
+    text = page(tables, effort, cores, datetime.date.today(), others)
     print(text)
     if not (quick or parts):
         PAGE.write_text(text)

@@ -61,6 +61,12 @@ CHROMIUM = Peer(name="chromium", program="chromium")
 FIREFOX = Peer(name="firefox", program="firefox-esr")
 JSSIP = Peer(name="jssip", file=PAGE / "bundle.js")
 KAMAILIO = Peer(name="kamailio", program="kamailio")
+KAMAILIO_TLS = Peer(
+    name="kamailio-tls-modules",
+    program="kamailio",
+    # Debian's folder has the architecture's name.
+    file=next(Path("/usr/lib").glob("*/kamailio/modules/tls.so"), Path("/usr/lib/kamailio/modules/tls.so")),
+)
 BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
@@ -107,6 +113,7 @@ __all__ = [
     "GCC",
     "JSSIP",
     "KAMAILIO",
+    "KAMAILIO_TLS",
     "LIBRE",
     "OPENSSL",
     "PAGE",
