@@ -176,9 +176,12 @@ class SocketPort:
 
     def __init__(self, poller: Poller, address: Address, receive: Receive) -> None:
         ipv6 = ":" in address[0]
-        self.socket = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        # Each call has four of these, so a question less to the system counts.
+        kind = socket.SOCK_DGRAM | getattr(socket, "SOCK_NONBLOCK", 0)
+        self.socket = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind)
         try:
-            self.socket.setblocking(False)
+            if self.socket.gettimeout() != 0.0:
+                self.socket.setblocking(False)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             if ipv6:
                 self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -188,7 +191,7 @@ class SocketPort:
             self.socket.close()
             raise
         # Whoever asked for any port wants to know which.
-        self.address: Address = self.socket.getsockname()[:2]
+        self.address: Address = address if address[1] else self.socket.getsockname()[:2]
         self.poller = poller
         self._tos: int | None = None
         self.sendto = self.socket.sendto
