@@ -62,6 +62,7 @@ setup(
             "relay = e2aegw.adapter.relay:Factory",
             "rtp = e2aegw.adapter.rtp:Factory",
             "srtp = e2aegw.adapter.srtp:Factory",
+            "text = e2aegw.adapter.text:Factory",
         ],
     },
     # A flat layout installed with "pip install -e ." gets an import hook, and
