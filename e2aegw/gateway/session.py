@@ -35,6 +35,8 @@ from e2aegw.transport.channel import DataChannel
 _DEFAULT = Terms()
 #: The medium of what is protected from end to end.
 _SEALED = "sealed"
+#: Media in which people may fall silent: text, chat, floor control.
+_QUIET = frozenset({"text", "message", "application"})
 #: The kind of transport that is a share of a carrier of data channels.
 _CHANNEL = "channel"
 #: What an offer's terms mean for its answer: who hides multiplexing from the
@@ -159,10 +161,14 @@ class Session:
     @property
     def silent(self) -> bool:
         """
-        Whether the parties agreed to send less than both could: on hold.
+        Whether the parties agreed to send less than both could: on hold; or
+        to what is only sent when somebody has something to say.
         """
         descriptions = [party.description for party in self.parties or ()]
         sections = [each for one in descriptions if one is not None for each in one.sections]
+        live = {each.media for each in sections if not each.rejected}
+        if live and live <= _QUIET:
+            return True
         return any(
             each.direction != "sendrecv"
             # A browser that has no candidates yet says that, too.
