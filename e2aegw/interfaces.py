@@ -287,6 +287,58 @@ class IAdapterFactory(Interface):
         """
 
 
+class IFilter(Interface):
+    """
+    Stands between two adapters of one medium, for one line of one call, and
+    sees every unit.
+    """
+
+    notify: Callable[[Event], None] = Attribute(
+        """Tells what happens, as of the access side's line; set by the pipeline."""
+    )
+
+    counters: MutableMapping[str, int] = Attribute(
+        """How often things happened, by name; reported with the access side's line."""
+    )
+
+    def unitReceived(unit: Any, side: Side, send: Callable[[Any], None]) -> None:
+        """
+        There is a unit.
+
+        @param unit: of the type that the medium's adapters have for their
+            units.
+        @param side: where it came from.  If both parties are on one side, the
+            one that made the first offer counts as the access side.
+        @param send: says a unit to the other party; to be called for whatever
+            shall go on: this unit, others instead, or none; now or later.
+
+        @raise RemoteError: it is not to go on, and this is how to count that.
+        """
+
+    def described(section: Section, side: Side) -> None:
+        """
+        What a party wrote of this line is in force: its formats, for example.
+        """
+
+    def close() -> None:
+        """
+        The line is over: let go of timers and files.
+        """
+
+
+class IFilterFactory(Interface):
+    """
+    What has an entry point in the group C{e2aegw.filters}.
+    """
+
+    medium: str = Attribute("""The medium whose units its filters understand.""")
+
+    def buildFilter() -> IFilter:
+        """
+        Build a filter for one line of one call.
+        """
+
+
 class IOffloadable(Interface):
     """
     An adapter whose work on a packet can be put into a L{Transform}.
@@ -434,6 +486,8 @@ __all__ = [
     "IDatagramPort",
     "IDatagramTransport",
     "IDatapath",
+    "IFilter",
+    "IFilterFactory",
     "IGateway",
     "IGatewayObserver",
     "IKeyExporter",

@@ -30,7 +30,13 @@ ALLOWED = {
 }
 
 #: Rooms at the top: they import what they need, and only these import them.
-TOP = {"__main__": set[str](), "demo": {"tap"}, "tap": set[str](), "testing": set[str]()}
+TOP = {
+    "__main__": set[str](),
+    "application": set[str](),
+    "demo": {"tap"},
+    "tap": set[str](),
+    "testing": set[str](),
+}
 
 #: Modules that know the time, or the world outside.
 IMPURE = {"asyncio", "select", "selectors", "socket", "subprocess", "threading", "time"}

@@ -62,8 +62,11 @@ o=- 1 1 IN IP4 127.0.0.1\r
 s=-\r
 c=IN IP4 127.0.0.1\r
 t=0 0\r
-m=audio {port} RTP/AVP 0\r
+m=audio {port} RTP/AVP 0 101\r
+a=rtpmap:101 telephone-event/8000\r
 """
+#: The key 5 (RFC 4733).
+DIGIT = b"\x80\x65\x00\x02" + bytes(7) + b"\x07" + b"\x05\x0a\x00\xa0"
 PACKET = b"\x80\x00\x00\x01" + bytes(7) + b"\x07" + b"an example of speech"
 
 
@@ -116,58 +119,56 @@ class Folder(SynchronousTestCase):
         self.folder = Path(made.name)
 
 
-class CaptureTests(Folder):
+class DistributionTestCase(Folder):
     """
-    The adapter in a distribution of its own.
+    A distribution of its own, installed apart from everything else.
+
+    @ivar example: its folder in C{docs/examples}.
     """
+
+    example = ""
 
     def setUp(self) -> None:
         """
-        Install it, apart from everything else.
+        Install it from its source distribution.
         """
         super().setUp()
         self.site = self.folder / "site"
-        copy = self.folder / "capture"
-        subprocess.run(["cp", "-r", str(EXAMPLES / "capture"), str(copy)], check=True)
+        copy = self.folder / self.example
+        subprocess.run(["cp", "-r", str(EXAMPLES / self.example), str(copy)], check=True)
+        build = [sys.executable, "-m", "build", "--sdist", "--no-isolation", str(copy)]
+        subprocess.run(build, check=True, capture_output=True)
+        [sdist] = (copy / "dist").iterdir()
         options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
-        command = [sys.executable, "-m", "pip", "install", *options, "--target", str(self.site), str(copy)]
+        command = [sys.executable, "-m", "pip", "install", *options, "--target", str(self.site), str(sdist)]
         subprocess.run(command, check=True, capture_output=True)
         self.environment = {**os.environ, "PYTHONPATH": str(self.site)}
 
-    def test_itsOwnTests(self) -> None:
+    def assertOwnTests(self) -> None:
         """
-        They pass, the contract among them.
+        The distribution's own tests pass.
         """
-        command = [
-            sys.executable,
-            "-m",
-            "twisted.trial",
-            "--temp-directory",
-            str(self.folder / "t"),
-            "test_capture",
-        ]
-        environment = {**self.environment, "PYTHONPATH": f"{self.site}:{EXAMPLES / 'capture'}"}
+        name = f"test_{self.example}"
+        command = [sys.executable, "-m", "twisted.trial", "--temp-directory", str(self.folder / "t"), name]
+        environment = {**self.environment, "PYTHONPATH": f"{self.site}:{EXAMPLES / self.example}"}
         done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("PASSED", done.stdout)
 
-    def test_mediaPasses(self) -> None:
+    def call(self, adapter: str = "rtp", through: str = "", more: str = "") -> Process:
         """
-        C{twistd} finds it by its entry point, gives it its options, and what a
-        UE protected is in the file in the clear.
+        Start C{twistd} with the distribution beside it, and pass media.
         """
-        captures, ng = self.folder / "captures", freePort()
-        captures.mkdir()
+        ng = freePort()
         config = self.folder / "gateway.toml"
-        writeConfig(config, ng, "capture", f'[adapter.capture]\nfolder = "{captures}"')
+        writeConfig(config, ng, adapter, f"{through}\n{more}")
         twistd = Path(sys.executable).with_name("twistd")
         command = [str(twistd), "--nodaemon", "--pidfile=", "e2aegw", "-c", str(config)]
         gateway = Process("gateway", command, self.folder, environment=self.environment)
         self.addCleanup(gateway.end)
         ready(SimpleNamespace(ngPort=ng, alive=gateway.alive))
         self._call(NG(ng))
-        [capture] = captures.iterdir()
-        self.assertIn(PACKET, capture.read_bytes())
+        return gateway
 
     def _call(self, ng: NG) -> None:
         from e2aegw.sansio.sdes import Crypto, generate
@@ -183,12 +184,62 @@ class CaptureTests(Folder):
         said = ng.command("offer", call_id="c", from_tag="a", sdp=offer)
         answer = PHONE.format(port=phone.getsockname()[1])
         heard = ng.command("answer", call_id="c", from_tag="a", to_tag="b", sdp=answer)
-        ue.sendto(Context(key.keys, inbound=False).protect(PACKET), port(heard["sdp"]))
+        sender = Context(key.keys, inbound=False)
+        ue.sendto(sender.protect(PACKET), port(heard["sdp"]))
         self.assertEqual(phone.recv(2048), PACKET)
+        ue.sendto(sender.protect(DIGIT), port(heard["sdp"]))
+        self.assertEqual(phone.recv(2048), DIGIT)
         theirs = Crypto.parse(re.findall(r"a=crypto:(.*)\r", heard["sdp"])[0])
         phone.sendto(PACKET, port(said["sdp"]))
         self.assertEqual(Context(theirs.keys, inbound=True).unprotect(ue.recv(2048)), PACKET)
         ng.command("delete", call_id="c", from_tag="a")
+
+
+class CaptureTests(DistributionTestCase):
+    """
+    An adapter.
+    """
+
+    example = "capture"
+
+    def test_itsOwnTests(self) -> None:
+        """
+        They pass, the contract among them.
+        """
+        self.assertOwnTests()
+
+    def test_mediaPasses(self) -> None:
+        """
+        C{twistd} finds it by its entry point, gives it its options, and what a
+        UE protected is in the file in the clear.
+        """
+        captures = self.folder / "captures"
+        captures.mkdir()
+        self.call("capture", more=f'[adapter.capture]\nfolder = "{captures}"')
+        [capture] = captures.iterdir()
+        self.assertIn(PACKET, capture.read_bytes())
+
+
+class DigitsTests(DistributionTestCase):
+    """
+    A filter.
+    """
+
+    example = "digits"
+
+    def test_itsOwnTests(self) -> None:
+        """
+        They pass.
+        """
+        self.assertOwnTests()
+
+    def test_mediaPasses(self) -> None:
+        """
+        C{twistd} finds it by its entry point, gives it its options, and media
+        that passes it is looked at.
+        """
+        gateway = self.call(through='through = ["digits"]', more="[filter.digits]\nlog = true")
+        self.assertIn("access pressed 5", gateway.output())
 
 
 class _Stack:

@@ -80,7 +80,7 @@ class Documented(SynchronousTestCase):
         clock = Clock()
         config = load(ROOT / "tap-configs" / "loopback.toml")
         routes = [
-            Route(*(loadFactory(f"e2aegw.adapter.{name}:Factory", {}) for name in route))
+            Route(*(loadFactory(f"e2aegw.adapter.{name}:Factory", {}) for name in (route.access, route.core)))
             for route in config.routes
         ]
         gateway = Gateway(clock, config.sides, routes, network=MemoryNetwork(clock))

@@ -39,6 +39,7 @@ PAGE = Page("troubleshooting.rst")
 #: The modules that count on a stream.
 COUNTING = (
     *PACKAGE.glob("adapter/*.py"),
+    *PACKAGE.glob("application/*.py"),
     *PACKAGE.glob("transport/*.py"),
     *(PACKAGE / "sansio" / f"{name}.py" for name in ("dtls", "ice", "rtp", "srtp")),
 )

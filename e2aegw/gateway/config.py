@@ -71,6 +71,7 @@ class RouteTable(_Struct, frozen=True):
 
     access: str
     core: str
+    through: list[str] = []
 
 
 class DTLSTable(_Struct, frozen=True):
@@ -120,6 +121,7 @@ class FileTable(_Struct, frozen=True):
     route: list[RouteTable]
     control: ControlTable = ControlTable()
     adapter: dict[str, dict[str, Any]] = {}
+    filter: dict[str, dict[str, Any]] = {}
     dtls: DTLSTable = DTLSTable()
     limits: LimitsTable = LimitsTable()
     policy: PolicyTable = PolicyTable()
@@ -147,8 +149,9 @@ class Config:
     A checked configuration.
 
     @ivar sides: addresses and ports.
-    @ivar routes: names of adapters, for the access side and for the core side.
+    @ivar routes: which adapters and filters belong together.
     @ivar options: for each adapter, its factory's keyword arguments.
+    @ivar filterOptions: the same for each filter.
     @ivar ng: where to listen for controllers.
     @ivar deleteDelay: seconds that a deleted call lives on.
     @ivar identity: our certificate, or L{None} to make one.
@@ -156,8 +159,9 @@ class Config:
     """
 
     sides: dict[Side, SideConfig]
-    routes: tuple[tuple[str, str], ...]
+    routes: tuple[RouteTable, ...]
     options: dict[str, dict[str, Any]]
+    filterOptions: dict[str, dict[str, Any]]
     ng: tuple[tuple[str, int], ...]
     deleteDelay: float
     identity: Identity | None
@@ -233,11 +237,16 @@ def _check(table: FileTable, folder: Path) -> Config:
     for name in table.adapter:
         if name not in used:
             raise ConfigError(f"adapter.{name}: no route uses it")
+    seated = {name for route in table.route for name in route.through}
+    for name in table.filter:
+        if name not in seated:
+            raise ConfigError(f"filter.{name}: no route goes through it")
     ng = [table.control.ng] if isinstance(table.control.ng, str) else table.control.ng
     return Config(
         sides=sides,
-        routes=tuple((route.access, route.core) for route in table.route),
+        routes=tuple(table.route),
         options=table.adapter,
+        filterOptions=table.filter,
         ng=tuple(_endpoint("control.ng", each) for each in ng),
         deleteDelay=table.control.delete_delay,
         identity=_identity(table.dtls, folder),

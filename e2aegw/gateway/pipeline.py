@@ -2,15 +2,18 @@
 Two legs of one medium, wired.
 """
 
-from collections.abc import Callable, MutableMapping, Set
+from collections import Counter
+from collections.abc import Callable, MutableMapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload, IOffloadable
+from e2aegw.gateway.filters import seated
+from e2aegw.interfaces import Apply, IDatagramTransport, IDatapath, IOffload, IOffloadable
 from e2aegw.sansio.e2ae import Decision, Protection, protectionOf
 from e2aegw.sansio.events import (
     ConsentLost,
@@ -24,7 +27,8 @@ from e2aegw.sansio.events import (
     Secured,
 )
 from e2aegw.sansio.flow import Flow
-from e2aegw.sansio.sdp import Side, family
+from e2aegw.sansio.sdp import Section, Side, family
+from e2aegw.sansio.terms import Terms
 
 #: Events after which a datapath may find what it needs.
 _SETTLING = (PathSettled, PairNominated, Secured, OldKeysForgotten, MediaStarted)
@@ -47,6 +51,7 @@ class Leg:
     @ivar line: the index of its section in its party's description.
     @ivar side: where its party is.
     @ivar lastPacket: the time of the last L{look} that saw a new packet.
+    @ivar filters: those whose counters are reported with this leg.
     """
 
     adapter: Any
@@ -56,6 +61,7 @@ class Leg:
     line: int
     side: Side
     lastPacket: float = 0.0
+    filters: Sequence[Any] = ()
     _seen: int = 0
     _offloadable: Any = None
 
@@ -76,6 +82,14 @@ class Leg:
         if count != self._seen:
             self._seen, self.lastPacket = count, now
         return count
+
+    def counters(self) -> dict[str, int]:
+        """
+        How often things happened here.
+        """
+        return dict(
+            sum((Counter(each.counters) for each in (self.transport, self.adapter, *self.filters)), Counter())
+        )
 
     @property
     def version(self) -> int:
@@ -132,22 +146,40 @@ class Pipeline:
     _log = Logger()
 
     def __init__(
-        self, legs: tuple[Leg, Leg], observe: Callable[[Event], None], datapath: IDatapath | None
+        self,
+        legs: tuple[Leg, Leg],
+        observe: Callable[[Event], None],
+        datapath: IDatapath | None,
+        filters: Sequence[Any] = (),
     ) -> None:
         """
         @param observe: called with every event.
         @param datapath: what moves packets once everything is settled.
+        @param filters: provide L{e2aegw.interfaces.IFilter}; the first is
+            nearest to the access side.
         """
         self.legs = legs
         self.closed = False
         self._observe = observe
-        self._datapath = datapath
+        # A filter has to see every unit.
+        self._datapath = None if filters else datapath
+        self._filters = filters
         self._offload: IOffload | None = None
         self._flows: tuple[Flow | None, Flow | None] | None = None
         self._started = self._moving = self._again = False
         a, b = legs
         self._shut: Set[int] = frozenset()
-        a.adapter.peer, b.adapter.peer = b.adapter, a.adapter
+        # Where filters believe the legs to be.
+        self._sides = (
+            (Side.CORE, Side.ACCESS) if a.side is Side.CORE is not b.side else (Side.ACCESS, Side.CORE)
+        )
+        outer = legs[self._sides.index(Side.ACCESS)]
+        outer.filters = filters
+        for each in filters:
+            each.notify = self._notifier(outer)
+        # What either leg's adapter has for a peer, unless the gate is shut.
+        self._peers = (seated(b.adapter, filters, self._sides[0]), seated(a.adapter, filters, self._sides[1]))
+        a.adapter.peer, b.adapter.peer = self._peers
         for leg in legs:
             notify = self._notifier(leg)
             leg.adapter.notify = leg.transport.notify = notify
@@ -159,6 +191,23 @@ class Pipeline:
         What is spoken.
         """
         return str(self.legs[0].adapter.medium)
+
+    def configure(self, who: int, section: Section, terms: Terms) -> tuple[Apply, ...]:
+        """
+        See whether a leg can agree to a section.
+
+        @param who: which of L{legs}.
+        @param section: from its party.
+
+        @return: what applies it, in order.
+
+        @raise NegotiationError: it cannot.
+        """
+        leg = self.legs[who]
+        adapter = leg.adapter.configure(section, terms)
+        transport = leg.transport.configure(section, terms)
+        filters = (partial(each.described, section, self._sides[who]) for each in self._filters)
+        return transport, adapter, *filters
 
     def gate(self, shut: Set[int]) -> None:
         """
@@ -172,8 +221,7 @@ class Pipeline:
         self.reclaim()
         self._shut = frozenset(shut)
         for number, leg in enumerate(self.legs):
-            there = self.legs[1 - number].adapter
-            leg.adapter.peer = Gate(leg.adapter.counters) if number in shut else there
+            leg.adapter.peer = Gate(leg.adapter.counters) if number in shut else self._peers[number]
         self.tryOffload()
 
     def tryOffload(self) -> None:
@@ -248,6 +296,10 @@ class Pipeline:
             return
         self.closed = True
         self.reclaim()
+        for each in self._filters:
+            with self._log.failureHandler("ending a filter"):
+                each.close()
+            each.notify = _ignore
         for leg in self.legs:
             # A mistake in an adapter must not keep ports from coming free.
             with self._log.failureHandler("ending a leg"):

@@ -2,8 +2,6 @@
 What a leg has to report.
 """
 
-from collections import Counter
-
 from e2aegw.gateway.pipeline import Leg
 from e2aegw.sansio.e2ae import Protection
 from e2aegw.sansio.report import MediaReport, StreamReport
@@ -28,7 +26,7 @@ def reportMedia(index: int, offered: Section, leg: Leg) -> MediaReport:
     elif leg.protection is Protection.SDES:
         flags.append("SDES")
     media = MediaReport(index=index, media=offered.media, proto=leg.proto, flags=flags)
-    counters = dict(Counter(transport.counters) + Counter(adapter.counters))
+    counters = leg.counters()
     errors = sum(count for name, count in counters.items() if name.startswith("dropped"))
     for component in transport.components:
         if component.port is None:

@@ -15,10 +15,10 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from e2aegw.errors import NegotiationError, ResourceError
+from e2aegw.errors import ConfigError, NegotiationError, ResourceError
 from e2aegw.gateway.config import Config, LimitsTable, PolicyTable, SideConfig, load
 from e2aegw.gateway.ports import PortPool
-from e2aegw.gateway.registry import loadFactory
+from e2aegw.gateway.registry import loadFactory, loadFilter
 from e2aegw.gateway.session import Session
 from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver, ISession
 from e2aegw.sansio.certificate import Identity
@@ -59,10 +59,13 @@ class Route:
     Which adapters may meet.
 
     @ivar access, core: provide L{e2aegw.interfaces.IAdapterFactory}.
+    @ivar through: provide L{e2aegw.interfaces.IFilterFactory}; in the order in
+        which units from the access side pass them.
     """
 
     access: Any
     core: Any
+    through: tuple[Any, ...] = ()
 
     def on(self, side: Side) -> Any:
         """
@@ -149,12 +152,28 @@ class Gateway(Service):
             from twisted.internet import reactor as installed
 
             reactor = installed
-        names = {name for route in config.routes for name in route}
+        names = {name for route in config.routes for name in (route.access, route.core)}
         factories = {name: loadFactory(name, config.options.get(name, {})) for name in sorted(names)}
+        seated = {name for route in config.routes for name in route.through}
+        filters = {name: loadFilter(name, config.filterOptions.get(name, {})) for name in sorted(seated)}
+        for route in config.routes:
+            for name in route.through:
+                if filters[name].medium != factories[route.access].medium:
+                    raise ConfigError(
+                        f"filter.{name}: it is for {filters[name].medium},"
+                        f" and adapter.{route.access} for {factories[route.access].medium}"
+                    )
         return cls(
             reactor,
             config.sides,
-            [Route(factories[access], factories[core]) for access, core in config.routes],
+            [
+                Route(
+                    factories[route.access],
+                    factories[route.core],
+                    tuple(filters[each] for each in route.through),
+                )
+                for route in config.routes
+            ],
             identity=config.identity,
             limits=config.limits,
             policy=config.policy,
@@ -211,7 +230,7 @@ class Gateway(Service):
 
     def choose(
         self, section: Section, near: Side, far: Side, decision: Decision
-    ) -> tuple[Any, str, Any, str]:
+    ) -> tuple[Any, str, Any, str, tuple[Any, ...]]:
         """
         See L{e2aegw.gateway.workshop.Workshop}.
         """
@@ -227,7 +246,7 @@ class Gateway(Service):
             for partner in partners:
                 theirs = partner.on(far)
                 if theirs.medium == ours.medium and decision.proto.upper() in theirs.protos:
-                    return ours, kind, theirs, theirs.protos[decision.proto.upper()]
+                    return ours, kind, theirs, theirs.protos[decision.proto.upper()], route.through
         raise NegotiationError(f"no route for {section.media} {section.proto} to {decision.proto}")
 
     def transport(

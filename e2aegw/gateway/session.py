@@ -249,16 +249,16 @@ class Session:
             stream = self._find(who, index)
             if stream is None or stream.pipeline is None:
                 continue
-            section, leg = description.sections[index], stream.pipeline.legs[who]
+            section = description.sections[index]
             if section.rejected or section.media != stream.now.section.media:
                 self._refuse(stream, "rejected by the answer")
                 continue
             try:
-                applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
+                applies = stream.pipeline.configure(who, section, terms)
             except NegotiationError as e:
                 self._refuse(stream, str(e))
                 continue
-            for apply in reversed(applies):
+            for apply in applies:
                 apply()
         party.description = description
         return self._describe(description, who, terms)
@@ -369,8 +369,7 @@ class Session:
                     decision = there.protect(decision)
                     terms = replace(terms, addressFamily=terms.addressFamily or there.version)
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
-            leg = pipeline.legs[who]
-            applies = [part.configure(section, terms) for part in (leg.adapter, leg.transport)]
+            applies = pipeline.configure(who, section, terms)
         except NegotiationError as e:
             if pipeline is not None and pipeline is not stream.pipeline:
                 pipeline.close()
@@ -386,7 +385,7 @@ class Session:
         return Proposal(
             section,
             pipeline,
-            applies=tuple(reversed(applies)),
+            applies=applies,
             farProto=decision.proto,
             requested=wanted,
             applied=told,
@@ -468,7 +467,7 @@ class Session:
         who: int,
         bundled: Sequence[str],
     ) -> Pipeline:
-        nearFactory, nearKind, farFactory, farKind = self._workshop.choose(
+        nearFactory, nearKind, farFactory, farKind, through = self._workshop.choose(
             section, near.side, far.side, decision
         )
         if farKind == _CHANNEL:
@@ -507,7 +506,8 @@ class Session:
             ]
             if who:
                 legs.reverse()
-            return Pipeline((legs[0], legs[1]), self._happened, self._workshop.datapath)
+            filters = [each.buildFilter() for each in through]
+            return Pipeline((legs[0], legs[1]), self._happened, self._workshop.datapath, filters)
         except BaseException:
             for adapter in (nearAdapter, farAdapter):
                 adapter.connectionLost(ENDED)

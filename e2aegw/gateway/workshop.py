@@ -21,10 +21,10 @@ class Workshop(Protocol):
 
     def choose(
         self, section: Section, near: Side, far: Side, decision: Decision
-    ) -> tuple[Any, str, Any, str]:
+    ) -> tuple[Any, str, Any, str, tuple[Any, ...]]:
         """
         The factory and the kind of transport for the near leg, and for the
-        far leg.
+        far leg, and the factories of filters between them.
 
         @raise NegotiationError: no route has both.
         """

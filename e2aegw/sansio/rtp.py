@@ -164,6 +164,21 @@ def ssrc(packet: bytes) -> int:
     return int.from_bytes(packet[8:12], "big")
 
 
+def payload(packet: bytes) -> bytes:
+    """
+    What an RTP packet carries: without sources, header extension and padding
+    (RFC 3550 clause 5.1).
+
+    @raise RemoteError: this is no RTP packet.
+    """
+    checkHeader(packet)
+    start = 12 + 4 * (packet[0] & 0x0F)
+    if packet[0] & 0x10:
+        start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4], "big")
+    end = len(packet) - (packet[-1] if packet[0] & 0x20 else 0)
+    return packet[start:end]
+
+
 def mid(packet: bytes, extensionID: int) -> str | None:
     """
     The identification of the media section that an RTP packet belongs to

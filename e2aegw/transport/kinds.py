@@ -11,6 +11,7 @@ from e2aegw.sansio.dtls import Endpoint
 from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.dtls import DTLSTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
+from e2aegw.transport.local import LocalTransport
 from e2aegw.transport.stream import StreamTransport
 from e2aegw.transport.udp import UDPTransport
 
@@ -62,14 +63,20 @@ def _channel(materials: Materials) -> ChannelCarrier:
     return ChannelCarrier(materials.clock, dtls)
 
 
+def _local(materials: Materials) -> LocalTransport:
+    return LocalTransport()
+
+
 #: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
 #: C{"dtls-srtp"}: the same, with keys agreed on by DTLS.
 #: C{"tcp"}: one connection, from whichever end the descriptions say.
 #: C{"channel"}: a data channel, of which the session asks a carrier.
+#: C{"local"}: nothing; the party is an application in this process.
 KINDS: dict[str, Callable[[Materials], Any]] = {
     "udp": _udp,
     "udp+rtcp": _udpWithControl,
     "dtls-srtp": _dtlsKeys,
     "tcp": _tcp,
     "channel": _channel,
+    "local": _local,
 }

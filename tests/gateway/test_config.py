@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from e2aegw.errors import ConfigError
-from e2aegw.gateway.config import Config, LimitsTable, PolicyTable, SideConfig, load
+from e2aegw.gateway.config import Config, LimitsTable, PolicyTable, RouteTable, SideConfig, load
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.sdp import Side
 
@@ -49,6 +49,7 @@ delete_delay = 5
 [[route]]
 access = "srtp"
 core = "rtp"
+through = ["acme.counter:Factory"]
 [[route]]
 access = "acme.scrambled:Factory"
 core = "rtp"
@@ -56,6 +57,8 @@ core = "rtp"
 profiles = ["AEAD_AES_128_GCM"]
 [adapter."acme.scrambled:Factory"]
 strength = 11
+[filter."acme.counter:Factory"]
+window = 3
 [dtls]
 certificate = "cert.pem"
 key = "key.pem"
@@ -144,8 +147,9 @@ class ConfigTests(SynchronousTestCase):
                         names=("core", "internal"),
                     ),
                 },
-                routes=(("srtp", "rtp"),),
+                routes=(RouteTable(access="srtp", core="rtp"),),
                 options={},
+                filterOptions={},
                 ng=(),
                 deleteDelay=0.0,
                 identity=None,
@@ -174,7 +178,14 @@ class ConfigTests(SynchronousTestCase):
                 ),
             },
         )
-        self.assertEqual(config.routes, (("srtp", "rtp"), ("acme.scrambled:Factory", "rtp")))
+        self.assertEqual(
+            config.routes,
+            (
+                RouteTable(access="srtp", core="rtp", through=["acme.counter:Factory"]),
+                RouteTable(access="acme.scrambled:Factory", core="rtp"),
+            ),
+        )
+        self.assertEqual(config.filterOptions, {"acme.counter:Factory": {"window": 3}})
         self.assertEqual(
             config.options,
             {"srtp": {"profiles": ["AEAD_AES_128_GCM"]}, "acme.scrambled:Factory": {"strength": 11}},

@@ -1,0 +1,2 @@
+An embedding application can be the core side itself: ``e2aegw.application`` gives
+what a party says to a Twisted protocol, packets of RTP or whole MSRP messages.
