@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import HOP_BY_HOP, Description
-from tests.fuzz import datachannel, dcep, dtls, keys, msrp, rtp, sctp, srtp, stun
+from tests.fuzz import datachannel, dcep, dtls, keys, msrp, rtp, sctp, srtp, stun, t140
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -68,3 +68,4 @@ target(*rtp.SEEDS)(rtp.rtp)
 target(*sctp.SEEDS)(sctp.sctp)
 target(*srtp.SEEDS)(srtp.srtp)
 target(*stun.SEEDS)(stun.stun)
+target(*t140.SEEDS)(t140.t140)
