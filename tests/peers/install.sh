@@ -6,9 +6,11 @@ set -eu
 cd "$(dirname "$0")"
 
 # libsrtp2-dev, libusrsctp-dev and gcc are for the load generator of the
-# benchmark and for the SCTP peer.
+# benchmark and for the SCTP peer, libmediastreamer-dev and gcc for the text
+# telephone.
 PACKAGES="baresip-core chromium firefox-esr gcc kamailio
-kamailio-websocket-modules libc6-dev libsrtp2-dev libusrsctp-dev rtpengine-daemon sip-tester tshark"
+kamailio-websocket-modules libc6-dev libmediastreamer-dev libsrtp2-dev libusrsctp-dev
+rtpengine-daemon sip-tester tshark"
 SERVICES="kamailio rtpengine-daemon"
 POLICY=/usr/sbin/policy-rc.d
 

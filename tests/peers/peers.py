@@ -63,6 +63,7 @@ JSSIP = Peer(name="jssip", file=PAGE / "bundle.js")
 KAMAILIO = Peer(name="kamailio", program="kamailio")
 BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
+MEDIASTREAMER = Peer(name="mediastreamer2", file=Path("/usr/include/mediastreamer2/msrtt4103.h"))
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
@@ -99,6 +100,7 @@ __all__ = [
     "FIREFOX",
     "JSSIP",
     "KAMAILIO",
+    "MEDIASTREAMER",
     "PAGE",
     "RTPENGINE",
     "SIPP",
