@@ -69,7 +69,7 @@ class RTPTextAdapter(Protocol):
         self._clock = clock
         self._generations = generations
         self._sender = Sender(buffering)
-        self._receiver = Receiver(generations)
+        self._receiver = Receiver(generations, inner.counters)
         self._reports = Reports(self._sender, self._receiver)
         # How the network party wants to get text, and how it sends it.
         self._theirs: Formats | None = None

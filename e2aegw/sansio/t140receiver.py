@@ -3,7 +3,8 @@ Text from RTP (RFC 4103): in order, each block once, what is missing taken from
 redundancy, and what is missing there, too, marked.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from collections.abc import MutableMapping
 
 from e2aegw.sansio.t140 import LOST, Run, cleaned
 from e2aegw.sansio.t140packet import Block, TextPacket
@@ -33,15 +34,16 @@ class Source:
 
     @ivar received: packets; C{highest}: the extended highest sequence number;
         C{base}: the first one.
-    @ivar recovered, lost, repeated: blocks that came from redundancy, were
-        marked as missing, and were there before.
     """
 
-    def __init__(self, generations: int) -> None:
+    def __init__(self, generations: int, counters: MutableMapping[str, int]) -> None:
         """
         @param generations: how much redundancy was agreed on.
+        @param counters: where to count blocks that came from redundancy, were
+            marked as missing, or had been there before.
         """
-        self.received = self.recovered = self.lost = self.repeated = 0
+        self.received = 0
+        self._counters = counters
         self.base = self.highest = 0
         self._generations = generations
         # How much redundancy it seems to send, and the last packet had.
@@ -90,7 +92,7 @@ class Source:
         latest = self._contributors.get(who)
         text = []
         if gap >= MAX_MIXED_LOSS:
-            self.lost += 1
+            self._counters["blocks lost"] += 1
             text.append(LOST)
         for block in packet.blocks:
             if latest is None or 0 < (block.timestamp - latest & 0xFFFFFFFF) < 1 << 31:
@@ -170,11 +172,11 @@ class Source:
         assert self._next is not None
         if number < self._next or number in self._held:
             if not recovered:
-                self.repeated += 1
+                self._counters["blocks repeated"] += 1
         else:
             self._held[number] = (block.data.decode(errors="replace"), now)
             if recovered and block.data:
-                self.recovered += 1
+                self._counters["blocks recovered"] += 1
 
     def _release(self, now: float) -> str:
         """
@@ -194,7 +196,7 @@ class Source:
                 break
             first = min(held)
             missing = first - self._next
-            self.lost += missing
+            self._counters["blocks lost"] += missing
             text.append(LOST * min(missing, MAX_MARKS))
             self._next = first
         return cleaned("".join(text))
@@ -206,13 +208,16 @@ class Receiver:
     its place when the remote party changes.
 
     @ivar sources: by their SSRCs.
+    @ivar counters: what became of blocks.
     """
 
-    def __init__(self, generations: int = 0) -> None:
+    def __init__(self, generations: int = 0, counters: MutableMapping[str, int] | None = None) -> None:
         """
         @param generations: how much redundancy was agreed on.
+        @param counters: see L{Source}.
         """
         self.generations = generations
+        self.counters = defaultdict(int) if counters is None else counters
         self.sources: OrderedDict[int, Source] = OrderedDict()
 
     def receive(self, packet: TextPacket, now: float) -> list[Run]:
@@ -223,7 +228,7 @@ class Receiver:
         """
         source = self.sources.get(packet.source)
         if source is None:
-            source = self.sources[packet.source] = Source(self.generations)
+            source = self.sources[packet.source] = Source(self.generations, self.counters)
         self.sources.move_to_end(packet.source)
         runs = []
         if len(self.sources) > MAX_SOURCES:
