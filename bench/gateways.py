@@ -42,6 +42,10 @@ offer_timeout = {patience}
 [[route]]
 access = "srtp"
 core = "rtp"
+
+[[route]]
+access = "text"
+core = "text"
 """
 
 
