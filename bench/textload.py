@@ -34,6 +34,8 @@ from tests.peers.ng import NG
 
 #: RFC 4103 clause 9: characters a second over a whole conversation, on average.
 RATE = 2.0
+#: People type a sentence, as fast as somebody who is good at it, and then read.
+SENTENCE, SPEED = 40, 6.7
 #: Characters that one after another are typed, to know them again.
 FIRST, ALPHABET = 0x4E00, 20000
 #: Where the browsers and the telephones are, beside the gateway's address.
@@ -61,7 +63,8 @@ class Conversation(Protocol):
         self.remote: Address = ("", 0)
         self.typed: dict[str, float] = {}
         self.count = 0
-        self.sender = Sender(0)
+        self.timer: Any = None
+        self.sender = Sender()
         self.sender.agree(98, 100, 2)
         self.channel.attach(self)  # type: ignore[arg-type]
 
@@ -116,33 +119,31 @@ class Conversation(Protocol):
         character = chr(FIRST + self.count % ALPHABET)
         self.count += 1
         now = time.perf_counter()
-        self.typed[character] = now
         self.load.sent += 1
         if self.number % 2:
             self.sender.push(character, now)
             self.say()
         else:
+            self.typed[character] = now
             self.channel.write(character.encode())
-        reactor.callLater(1 / RATE, self.key)
+        pause = SENTENCE / RATE - (SENTENCE - 1) / SPEED if self.count % SENTENCE == 0 else 1 / SPEED
+        reactor.callLater(pause, self.key)
 
     def say(self) -> None:
         """
-        The telephone sends what it has to.
+        The telephone sends what is due.
         """
-        while (packet := self.sender.nextDatagram()) is not None:
-            self.load.port.sendto(packet, self.remote)
         now = time.perf_counter()
-        at = self.sender.nextTimeout(now)
-        if at is not None:
-            reactor.callLater(max(0.0, at - now), self.repeat)
-
-    def repeat(self) -> None:
-        """
-        The telephone repeats itself.
-        """
-        self.sender.timeout(time.perf_counter())
+        self.sender.timeout(now)
         while (packet := self.sender.nextDatagram()) is not None:
+            found = parsePacket(packet, {98}, {100})
+            assert found is not None
+            # What counts is what the gateway does with it, from here on.
+            self.typed.update(dict.fromkeys(found.blocks[-1].data.decode(), now))
             self.load.port.sendto(packet, self.remote)
+        at = self.sender.nextTimeout(now)
+        if at is not None and (self.timer is None or not self.timer.active()):
+            self.timer = reactor.callLater(max(0.0, at - now), self.say)
 
 
 class Load:
@@ -208,8 +209,10 @@ class Load:
         """
         self.typing = True
         for number, call in enumerate(self.calls):
-            reactor.callLater(number / self.count / RATE, call.key)
-        reactor.callLater(1, self.measure)
+            # Half of them are in the middle of a sentence.
+            call.count = number * 7 % SENTENCE
+            reactor.callLater(number / self.count * (SENTENCE / RATE), call.key)
+        reactor.callLater(SENTENCE / RATE, self.measure)
 
     def measure(self) -> None:
         """
