@@ -58,11 +58,13 @@ setup(
     entry_points={
         "console_scripts": ["e2aegw = e2aegw.__main__:main"],
         "e2aegw.adapters": [
+            "bfcp = e2aegw.adapter.bfcp:Factory",
             "msrp = e2aegw.adapter.msrp:Factory",
             "relay = e2aegw.adapter.relay:Factory",
             "rtp = e2aegw.adapter.rtp:Factory",
             "srtp = e2aegw.adapter.srtp:Factory",
             "text = e2aegw.adapter.text:Factory",
+            "udptl = e2aegw.adapter.udptl:Factory",
         ],
     },
     # A flat layout installed with "pip install -e ." gets an import hook, and
@@ -70,6 +72,10 @@ setup(
     # live in "." gets a .pth file instead.
     package_dir={"": "."},
     packages=[*find_packages(include=["e2aegw", "e2aegw.*"]), "twisted.plugins"],
-    package_data={"e2aegw": ["py.typed"], "e2aegw.demo": ["*.html", "*.css", "*.js", "*.svg"]},
+    package_data={
+        "e2aegw": ["py.typed"],
+        "e2aegw.demo": ["*.html", "*.css", "*.js", "*.svg"],
+        "e2aegw.sansio": ["*.pem"],
+    },
     zip_safe=False,
 )

@@ -41,6 +41,8 @@ ANSWER_FLAGS_DTLS: dict[str, Any] = {
     "rtcp-mux": ["offer"],
     "SDES": ["off"],
 }
+#: With fax there is nothing to translate.
+FAX_FLAGS: dict[str, Any] = {"direction": ["access", "core"], "ICE": "remove"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,13 @@ class End:
 
     @ivar remote: where it sends.
     @ivar keys: of what it receives and of what it sends, if it is protected.
+    @ivar fax: whether it speaks UDPTL, and not RTP.
     """
 
     socket: socket.socket
     remote: tuple[str, int]
     keys: tuple[Keys, Keys] | None = None
+    fax: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +112,26 @@ def dtlsCall(ng: NG, *, client: bool = True) -> Call:
     )
 
 
-def _signal(ng: NG, offer: str, flags: dict[str, Any], answer: str) -> tuple[Description, Description]:
+def faxCall(ng: NG) -> Call:
+    """
+    Set up a call between terminals of T.38 without protection.
+    """
+    access, core = _bound(), _bound()
+    offer, answer = _signal(ng, faxOffer(_port(access)), FAX_FLAGS, faxOffer(_port(core)), FAX_FLAGS)
+    return Call(
+        access=End(socket=access, remote=_remote(answer), fax=True),
+        core=End(socket=core, remote=_remote(offer), fax=True),
+    )
+
+
+def _signal(
+    ng: NG, offer: str, flags: dict[str, Any], answer: str, toCore: dict[str, Any] = OFFER_FLAGS
+) -> tuple[Description, Description]:
     """
     Do what a SIP proxy does for a call from the access side.
 
     @param flags: what goes with the answer.
+    @param toCore: what goes with the offer.
 
     @return: what the core side gets, and what the access side gets.
 
@@ -120,7 +139,7 @@ def _signal(ng: NG, offer: str, flags: dict[str, Any], answer: str) -> tuple[Des
     """
     number = next(_numbers)
     call = {"call-id": f"bench-{os.getpid()}-{number}", "from-tag": f"from{number}"}
-    there = ng.request({"command": "offer", **call, "sdp": offer, **OFFER_FLAGS})
+    there = ng.request({"command": "offer", **call, "sdp": offer, **toCore})
     if there["result"] != "ok":
         raise RuntimeError(f"an offer is refused: {there}")
     here = ng.request({"command": "answer", **call, "to-tag": f"to{number}", "sdp": answer, **flags})
@@ -161,18 +180,20 @@ def plainAnswer(port: int) -> str:
     return _description(port, "RTP/AVP", [])
 
 
+def faxOffer(port: int) -> str:
+    """
+    What a terminal of T.38 says.
+    """
+    attributes = ["a=T38FaxVersion:0", "a=T38MaxBitRate:14400", "a=T38FaxUdpEC:t38UDPRedundancy"]
+    return _join([f"m=image {port} udptl t38", *attributes])
+
+
 def _description(port: int, proto: str, attributes: list[str]) -> str:
-    lines = [
-        "v=0",
-        f"o=- 1 1 IN IP4 {HOST}",
-        "s=-",
-        f"c=IN IP4 {HOST}",
-        "t=0 0",
-        f"m=audio {port} {proto} 0",
-        "a=rtpmap:0 PCMU/8000",
-        *attributes,
-        "a=sendrecv",
-    ]
+    return _join([f"m=audio {port} {proto} 0", "a=rtpmap:0 PCMU/8000", *attributes, "a=sendrecv"])
+
+
+def _join(section: list[str]) -> str:
+    lines = ["v=0", f"o=- 1 1 IN IP4 {HOST}", "s=-", f"c=IN IP4 {HOST}", "t=0 0", *section]
     return "".join(line + "\r\n" for line in lines)
 
 

@@ -44,6 +44,10 @@ access = "srtp"
 core = "rtp"
 
 [[route]]
+access = "udptl"
+core = "udptl"
+
+[[route]]
 access = "text"
 core = "text"
 """

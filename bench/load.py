@@ -116,7 +116,7 @@ class Load:
 
 def _words(end: End) -> str:
     host, port = end.remote
-    protection = "- - -"
+    protection = "UDPTL - -" if end.fax else "- - -"
     if end.keys is not None:
         receives, sends = end.keys
         protection = f"{sends.profile.value} {sends.material.hex()} {receives.material.hex()}"

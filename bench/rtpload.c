@@ -1,5 +1,5 @@
 /*
- * Load for a media gateway: RTP and SRTP packets through calls that somebody
+ * Load for a media gateway: RTP, SRTP and UDPTL packets through calls that somebody
  * else has set up, at a fixed rate.  Every packet that comes out is checked,
  * and its delay is taken: from just before it is sent to its arrival at the
  * socket on the other side, by the kernel's clock.
@@ -17,7 +17,7 @@
  *
  * An END is a socket that it has inherited, where it sends, and how that is
  * protected: FD ADDRESS PORT SUITE KEY KEY, the key of what is sent first, in
- * hexadecimal; "- - -" without protection.
+ * hexadecimal; "- - -" without protection; "UDPTL - -" for fax.
  *
  * cc -O2 -o rtpload rtpload.c -lsrtp2
  */
@@ -36,6 +36,10 @@
 #include <unistd.h>
 
 #define HEADER 12
+/* Of UDPTL (T.38 clause 9.1): a number and a length before the data, and after
+ * it, that there is no redundancy. */
+#define FAX_HEADER 4
+#define FAX_TRAILER 2
 #define MAX_PAYLOAD 1400
 /* The packet, and what protection adds. */
 #define MAX_PACKET (HEADER + MAX_PAYLOAD + SRTP_MAX_TRAILER_LEN)
@@ -56,6 +60,7 @@
 
 struct end {
   int fd;
+  bool fax;
   srtp_t sends, receives;
 };
 
@@ -123,7 +128,7 @@ static srtp_t context(const char *suite, const char *hexadecimal, bool outbound)
       {"AEAD_AES_128_GCM", srtp_crypto_policy_set_aes_gcm_128_16_auth},
       {"AEAD_AES_256_GCM", srtp_crypto_policy_set_aes_gcm_256_16_auth},
   };
-  if (!strcmp(suite, "-")) return NULL;
+  if (!strcmp(suite, "-") || !strcmp(suite, "UDPTL")) return NULL;
   srtp_policy_t policy = {.window_size = 1024};
   for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
     if (!strcmp(suite, suites[i].name)) {
@@ -154,7 +159,8 @@ static struct end *end(int fd, const char *address, int port, const char *suite,
   if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one)) die("no time stamps");
   if (fcntl(fd, F_SETFL, O_NONBLOCK)) die("cannot make a socket non-blocking");
   struct end *e = allocate(1, sizeof *e);
-  *e = (struct end){.fd = fd, .sends = context(suite, sends, true), .receives = context(suite, receives, false)};
+  *e = (struct end){.fd = fd, .fax = !strcmp(suite, "UDPTL"), 
+                    .sends = context(suite, sends, true), .receives = context(suite, receives, false)};
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = e};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) die("cannot watch a socket");
   return e;
@@ -191,17 +197,26 @@ static void prepare(void) {
     struct packet *p = &packets[i];
     p->octets = octets + i * stride;
     p->sequence = f->sequence++;
-    uint32_t timestamp = htonl(p->sequence * 160u), ssrc = htonl(f->ssrc);
-    p->octets[0] = 0x80;
-    p->octets[1] = 0; /* PCMU */
-    p->octets[2] = p->sequence >> 8;
-    p->octets[3] = p->sequence;
-    memcpy(p->octets + 4, &timestamp, 4);
-    memcpy(p->octets + 8, &ssrc, 4);
-    memcpy(p->octets + HEADER, &run, 4);
-    memcpy(p->octets + HEADER + 4, &i, 4);
-    memcpy(p->octets + HEADER + STAMP, pattern + (uint8_t)i, payload - STAMP);
-    int length = HEADER + payload;
+    uint8_t *content = p->octets + (f->from->fax ? FAX_HEADER : HEADER);
+    if (f->from->fax) {
+      p->octets[0] = p->sequence >> 8;
+      p->octets[1] = p->sequence;
+      p->octets[2] = 0x80 | payload >> 8;
+      p->octets[3] = payload;
+      memset(content + payload, 0, FAX_TRAILER);
+    } else {
+      uint32_t timestamp = htonl(p->sequence * 160u), ssrc = htonl(f->ssrc);
+      p->octets[0] = 0x80;
+      p->octets[1] = 0; /* PCMU */
+      p->octets[2] = p->sequence >> 8;
+      p->octets[3] = p->sequence;
+      memcpy(p->octets + 4, &timestamp, 4);
+      memcpy(p->octets + 8, &ssrc, 4);
+    }
+    memcpy(content, &run, 4);
+    memcpy(content + 4, &i, 4);
+    memcpy(content + STAMP, pattern + (uint8_t)i, payload - STAMP);
+    int length = f->from->fax ? FAX_HEADER + payload + FAX_TRAILER : HEADER + payload;
     if (f->from->sends && srtp_protect(f->from->sends, p->octets, &length)) die("libsrtp does not protect");
     p->length = length;
   }
@@ -217,27 +232,30 @@ static void transmit(long i) {
 /* Something arrived at one end.  What the gateway says to the party itself,
  * in STUN, DTLS or RTCP, is none of our packets. */
 static void check(struct end *e, uint8_t *octets, int length, uint64_t at) {
-  if (length < 2 || octets[0] < 128 || octets[0] > 191 || (octets[1] >= 192 && octets[1] <= 223)) return;
+  if (length < 2) return;
+  if (!e->fax && (octets[0] < 128 || octets[0] > 191 || (octets[1] >= 192 && octets[1] <= 223))) return;
   if (e->receives && srtp_unprotect(e->receives, octets, &length)) {
     counts.bad++;
     return;
   }
   uint32_t number = run + 1, i = 0;
-  if (length >= HEADER + STAMP) {
-    memcpy(&number, octets + HEADER, 4);
-    memcpy(&i, octets + HEADER + 4, 4);
+  int header = e->fax ? FAX_HEADER : HEADER, whole = header + payload + (e->fax ? FAX_TRAILER : 0);
+  uint8_t *content = octets + header, *sequence = e->fax ? octets : octets + 2;
+  if (length >= header + STAMP) {
+    memcpy(&number, content, 4);
+    memcpy(&i, content + 4, 4);
   }
   /* Its run is over, and counted it as lost. */
   if (number < run) return;
-  if (length != HEADER + payload || number != run || i >= total) {
+  if (length != whole || number != run || i >= total) {
     counts.bad++;
     return;
   }
   struct packet *p = &packets[i];
   struct flow *f = flows[i % flow_count];
   uint32_t ssrc = htonl(f->ssrc);
-  if (f->to != e || memcmp(octets + 8, &ssrc, 4) || (octets[2] << 8 | octets[3]) != p->sequence ||
-      memcmp(octets + HEADER + STAMP, pattern + (uint8_t)i, payload - STAMP)) {
+  if (f->to != e || (!e->fax && memcmp(octets + 8, &ssrc, 4)) || (sequence[0] << 8 | sequence[1]) != p->sequence ||
+      memcmp(content + STAMP, pattern + (uint8_t)i, payload - STAMP)) {
     counts.bad++;
     return;
   }

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.calls import Call, dtlsCall, sdesCall
+from bench.calls import Call, dtlsCall, faxCall, sdesCall
 from bench.controllers import Pairs
 from bench.cores import Cores
 from bench.gateways import NG_PORT, Program
@@ -90,6 +90,7 @@ class Scenarios:
             self.sdesPackets,
             self.dtlsPackets,
             self.gcmPackets,
+            self.faxPackets,
             self.heldCalls,
             self.pairs,
             self.handshakes,
@@ -118,6 +119,12 @@ class Scenarios:
             RATES[:1],
             None,
         )
+
+    def faxPackets(self, contestants: Contestants) -> None:
+        """
+        UDPTL between terminals of T.38 without protection.
+        """
+        self._packets(contestants, "UDPTL", faxCall, RATES, atMostTimes(0.85))
 
     def heldCalls(self, contestants: Contestants) -> None:
         """

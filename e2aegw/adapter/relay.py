@@ -1,5 +1,6 @@
 """
-RTP that is protected from end to end: bytes pass, and nobody here has the keys.
+Media that are protected from end to end: bytes pass, and nobody here has the
+keys.
 """
 
 from collections.abc import Sequence
@@ -9,11 +10,15 @@ from zope.interface import implementer
 from e2aegw.adapter.rtp import RTPAdapter
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapterFactory
+from e2aegw.sansio.flow import Transform
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Terms
 
 #: The plain ones, too: some write them, add keys, and take what they get.
-PROTOS = dict.fromkeys(("RTP/SAVP", "RTP/SAVPF", "RTP/AVP", "RTP/AVPF"), "udp+rtcp")
+_RTP = dict.fromkeys(("RTP/SAVP", "RTP/SAVPF", "RTP/AVP", "RTP/AVPF"), "udp+rtcp")
+#: What is inside DTLS as a whole.
+_DTLS = {"UDP/TLS/UDPTL": "udp"}
+PROTOS = {**_RTP, **_DTLS}
 
 
 class RelayAdapter(RTPAdapter):
@@ -26,6 +31,7 @@ class RelayAdapter(RTPAdapter):
 
     medium = "sealed"
     passes = frozenset({"crypto", "3ge2ae", "key-mgmt"})
+    protos = _RTP
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -33,8 +39,8 @@ class RelayAdapter(RTPAdapter):
 
         @raise NegotiationError: the section has another kind of profile.
         """
-        if section.proto.upper() not in PROTOS:
-            raise NegotiationError(f"{section.proto} where {' or '.join(PROTOS)} was expected")
+        if section.proto.upper() not in self.protos:
+            raise NegotiationError(f"{section.proto} where {' or '.join(self.protos)} was expected")
         return _nothing
 
     def describe(self, terms: Terms) -> Sequence[Line]:
@@ -64,6 +70,41 @@ class RelayAdapter(RTPAdapter):
         self.transport.writeControl(packet)
 
 
+class RecordRelayAdapter(RelayAdapter):
+    """
+    Relays records of DTLS, whatever is in them (RFC 7345).
+
+    Roles and certificates are the ends' business, too.
+    """
+
+    passes = frozenset({"3ge2ae", "fingerprint", "setup", "tls-id"})
+    protos = _DTLS
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        A datagram from the network party.
+
+        @raise RemoteError: it cannot be DTLS.
+        """
+        if not data or not 20 <= data[0] <= 63:
+            raise RemoteError("malformed record")
+        self.packetReceived(data)
+
+    def sendUnit(self, unit: bytes) -> None:
+        """
+        See L{IAdapter}.
+        """
+        self.packetsSent += 1
+        self.octetsSent += len(unit)
+        self.transport.write(unit)
+
+    def transform(self) -> Transform | None:
+        """
+        See L{IOffloadable}.  A datapath knows no records.
+        """
+        return None
+
+
 def _nothing() -> None:
     """
     Nothing in the section concerns the adapter.
@@ -83,10 +124,11 @@ class Factory:
         """
         See L{IAdapterFactory}.
         """
-        return PROTOS.get(section.proto.upper()) if section.has("crypto") else None
+        kind = _DTLS.get(section.proto.upper())
+        return kind or (_RTP.get(section.proto.upper()) if section.has("crypto") else None)
 
     def buildAdapter(self, proto: str) -> RelayAdapter:
         """
         See L{IAdapterFactory}.
         """
-        return RelayAdapter(proto)
+        return RecordRelayAdapter(proto) if proto.upper() in _DTLS else RelayAdapter(proto)

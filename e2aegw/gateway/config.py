@@ -81,6 +81,8 @@ class DTLSTable(_Struct, frozen=True):
 
     certificate: str = ""
     key: str = ""
+    rsa_certificate: str = ""
+    rsa_key: str = ""
 
 
 class LimitsTable(_Struct, frozen=True):
@@ -155,6 +157,8 @@ class Config:
     @ivar ng: where to listen for controllers.
     @ivar deleteDelay: seconds that a deleted call lives on.
     @ivar identity: our certificate, or L{None} to make one.
+    @ivar rsa: our certificate for terminals that have no other algorithm than
+        RSA, or L{None} to make one.
     @ivar demo: where the demonstration page is, or L{None}.
     """
 
@@ -165,6 +169,7 @@ class Config:
     ng: tuple[tuple[str, int], ...]
     deleteDelay: float
     identity: Identity | None
+    rsa: Identity | None
     limits: LimitsTable
     policy: PolicyTable
     demo: tuple[str, int] | None
@@ -249,7 +254,8 @@ def _check(table: FileTable, folder: Path) -> Config:
         filterOptions=table.filter,
         ng=tuple(_endpoint("control.ng", each) for each in ng),
         deleteDelay=table.control.delete_delay,
-        identity=_identity(table.dtls, folder),
+        identity=_identity(table.dtls.certificate, table.dtls.key, folder),
+        rsa=_rsa(table.dtls, folder),
         limits=table.limits,
         policy=table.policy,
         demo=None if table.demo is None else _endpoint("demo.http", table.demo.http),
@@ -354,18 +360,30 @@ def _endpoint(key: str, text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _identity(table: DTLSTable, folder: Path) -> Identity | None:
-    if not table.certificate and not table.key:
+def _identity(certificate: str, privateKey: str, folder: Path, prefix: str = "") -> Identity | None:
+    """
+    A certificate and its key.
+
+    @param prefix: what the keys of the file begin with.
+    """
+    if not certificate and not privateKey:
         return None
-    if not table.certificate or not table.key:
-        raise ConfigError("dtls: certificate and key need each other")
+    if not certificate or not privateKey:
+        raise ConfigError(f"dtls: {prefix}certificate and {prefix}key need each other")
     pem: list[bytes] = []
-    for key, name in (("certificate", table.certificate), ("key", table.key)):
+    for key, name in (("certificate", certificate), ("key", privateKey)):
         try:
             pem.append((folder / name).read_bytes())
         except (OSError, ValueError) as e:
-            raise ConfigError(f"dtls.{key}: {name}: {getattr(e, 'strerror', None) or e}") from None
+            raise ConfigError(f"dtls.{prefix}{key}: {name}: {getattr(e, 'strerror', None) or e}") from None
     try:
         return Identity.fromPEM(pem[0], pem[1])
     except ConfigError as e:
-        raise ConfigError(f"dtls.certificate: {e}") from None
+        raise ConfigError(f"dtls.{prefix}certificate: {e}") from None
+
+
+def _rsa(table: DTLSTable, folder: Path) -> Identity | None:
+    found = _identity(table.rsa_certificate, table.rsa_key, folder, "rsa_")
+    if found is not None and not found.isRSA:
+        raise ConfigError("dtls.rsa_key: the key is not an RSA key")
+    return found

@@ -5,12 +5,12 @@ A session works on sections of which each is one medium.  On the wire, several
 of them may be the data channels of one section (RFC 8864).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio import compose
-from e2aegw.sansio.datachannel import ChannelMap, explode, isCarrier
+from e2aegw.sansio.datachannel import SUBPROTOCOLS, ChannelMap, explode, isCarrier
 from e2aegw.sansio.sdp import Description, Section
 
 
@@ -39,6 +39,7 @@ class Layout:
         their lines.
     @ivar described: how many lines the party's last description had.
     @ivar lines: how many lines there are.
+    @ivar subprotocols: what channels may be.
     """
 
     places: list[Place] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Layout:
     carriers: dict[int, Section] = field(default_factory=dict)
     described: int = 0
     lines: int = 0
+    subprotocols: Mapping[str, tuple[str, str, str]] = field(default_factory=lambda: SUBPROTOCOLS)
     _last: dict[int, Section] = field(default_factory=dict)
 
     def copy(self) -> "Layout":
@@ -58,6 +60,7 @@ class Layout:
             dict(self.carriers),
             self.described,
             self.lines,
+            self.subprotocols,
             dict(self._last),
         )
 
@@ -97,7 +100,7 @@ class Layout:
         known = {place.line for place in self.places if place.stream is not None}
         found: dict[int, Section] = {}
         for line, section in enumerate(wire):
-            channels = _channels(section)
+            channels = self._channels(section)
             if channels or (line in known and isCarrier(section)):
                 self.carriers[line] = section
             else:
@@ -129,23 +132,22 @@ class Layout:
             found[index] = section
         return index
 
+    def _channels(self, section: Section) -> list[tuple[ChannelMap, Section]]:
+        """
+        The channels of a section, if it is one that we could carry: DTLS goes
+        over UDP here, on a port of its own.
+        """
+        if not section.port or not isCarrier(section) or section.proto.upper().startswith("TCP/"):
+            return []
+        try:
+            return explode(section, self.subprotocols)
+        except NegotiationError:
+            # Too many: none of them.
+            return []
+
 
 #: What was never described.
 _NOTHING = Section("application", 0, "-", ("-",))
-
-
-def _channels(section: Section) -> list[tuple[ChannelMap, Section]]:
-    """
-    The channels of a section, if it is one that we could carry: DTLS goes over
-    UDP here, on a port of its own.
-    """
-    if not section.port or not isCarrier(section) or section.proto.upper().startswith("TCP/"):
-        return []
-    try:
-        return explode(section)
-    except NegotiationError:
-        # Too many: none of them.
-        return []
 
 
 def bundleOf(description: Description) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -22,6 +23,7 @@ from e2aegw.gateway.registry import loadFactory, loadFilter
 from e2aegw.gateway.session import Session
 from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver, ISession
 from e2aegw.sansio.certificate import Identity
+from e2aegw.sansio.datachannel import SUBPROTOCOLS
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.sansio.e2ae import Decision
 from e2aegw.sansio.events import (
@@ -94,6 +96,7 @@ class Gateway(Service):
         routes: Sequence[Route],
         *,
         identity: Identity | None = None,
+        rsa: Identity | None = None,
         limits: LimitsTable = _LIMITS,
         policy: PolicyTable = _POLICY,
         network: IDatagramNetwork | None = None,
@@ -106,6 +109,8 @@ class Gateway(Service):
         @param sides: the addresses and ports of both sides.
         @param routes: in order; the first that fits a section serves it.
         @param identity: our certificate; one is made if there is none.
+        @param rsa: the one for terminals that have no other algorithm; one is
+            made, when it is needed, if there is none.
         @param network: where ports come from, if not from the system.
         @param datapath: what moves packets of settled pipelines; with the
             system's ports it is L{SocketDatapath}, unless the policy says no.
@@ -126,9 +131,12 @@ class Gateway(Service):
                 self.datapath = SocketDatapath(system.poller)
         self._pools = {side: _pools(network, reactor, config) for side, config in sides.items()}
         self._profiles = _profiles(self._routes)
+        self.subprotocols = _subprotocols(self._routes)
         identity = identity or self._newIdentity()
+        self._identity, self._rsa = identity, rsa
         self._endpoint = Endpoint(identity, self._profiles)
         self._plainEndpoint = Endpoint(identity)
+        self._nativeEndpoint: Endpoint | None = None
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
 
@@ -175,6 +183,7 @@ class Gateway(Service):
                 for route in config.routes
             ],
             identity=config.identity,
+            rsa=config.rsa,
             limits=config.limits,
             policy=config.policy,
         )
@@ -205,6 +214,12 @@ class Gateway(Service):
         """
         Service.startService(self)
         _raiseFileLimit()
+        kinds = {
+            kind for each in self._routes for one in (each.access, each.core) for kind in one.protos.values()
+        }
+        if "dtls" in kinds and IReactorThreads.providedBy(self._reactor):
+            # An RSA key takes as long as thousands of packets.
+            self._reactor.callInThread(self._commonNativeEndpoint)
         timeouts = (self.limits.media_timeout, self.limits.silent_timeout, self.limits.offer_timeout)
         shortest = min((each for each in timeouts if each), default=0.0)
         if shortest and not self._watch.running:
@@ -263,10 +278,12 @@ class Gateway(Service):
             if strict:
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
-        endpoint, plain = self._commonEndpoint, self._commonPlainEndpoint
+        endpoint, plain, native = self._commonEndpoint, self._commonPlainEndpoint, self._commonNativeEndpoint
         if terms.anonymous:
             endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
-        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, self._policy.consent))
+            native = plain
+        consent = self._policy.consent
+        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, native, consent))
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -408,7 +425,15 @@ class Gateway(Service):
         return self._plainEndpoint
 
     def _anonymousPlainEndpoint(self) -> Endpoint:
+        # An RSA key for one call would hold up all the others.
         return Endpoint(self._newIdentity())
+
+    def _commonNativeEndpoint(self) -> Endpoint:
+        if self._nativeEndpoint is None:
+            if self._rsa is None and not self._identity.isRSA:
+                self._rsa = Identity.generateRSA(datetime.datetime.now(datetime.UTC))
+            self._nativeEndpoint = Endpoint(self._identity, rsa=self._rsa)
+        return self._nativeEndpoint
 
     def _newIdentity(self) -> Identity:
         return Identity.generate(datetime.datetime.now(datetime.UTC))
@@ -433,6 +458,17 @@ def _profiles(routes: Sequence[Route]) -> tuple[Profile, ...]:
     """
     factories = [factory for route in routes for factory in (route.access, route.core)]
     return next((each.profiles for each in factories if hasattr(each, "profiles")), ())
+
+
+def _subprotocols(routes: Sequence[Route]) -> Mapping[str, tuple[str, str, str]]:
+    """
+    What data channels may be called: what adapters say of their own media, and
+    what everybody says of the others.
+    """
+    factories = [factory for route in routes for factory in (route.access, route.core)]
+    named = {name: what for each in factories for name, what in getattr(each, "subprotocols", {}).items()}
+    others = {name: what for name, what in SUBPROTOCOLS.items() if what not in named.values()}
+    return {**others, **named}
 
 
 def _raiseFileLimit() -> None:

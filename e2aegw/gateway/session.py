@@ -8,7 +8,6 @@ party gets.
 """
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -16,7 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import GatewayError, NegotiationError, UsageError
-from e2aegw.gateway.layout import bundleOf, inOrder
+from e2aegw.gateway.layout import Layout, bundleOf, inOrder
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import reportMedia
 from e2aegw.gateway.stream import Party, Proposal, Stream
@@ -78,7 +77,7 @@ class Session:
         See L{ISession}.
         """
         if terms.kind is not Kind.OFFER:
-            terms = replace(terms, kind=Kind.OFFER)
+            terms = terms.but(kind=Kind.OFFER)
         return self._do(
             (sdp, side, terms, answerer), terms, lambda: self._offer(sdp, side, terms, int(answerer))
         )
@@ -88,7 +87,7 @@ class Session:
         See L{ISession}.
         """
         if terms.kind is not Kind.ANSWER:
-            terms = replace(terms, kind=Kind.ANSWER)
+            terms = terms.but(kind=Kind.ANSWER)
         return self._do((sdp, terms), terms, lambda: self._answer(sdp, terms))
 
     def block(self, answerer: bool, blocked: bool) -> None:
@@ -332,7 +331,11 @@ class Session:
             near, far = inferSides(description, terms)
             if side is not None:
                 near, far = side, side.other
-            self.parties = Party(near), Party(terms.far or far)
+            names = self._workshop.subprotocols
+            self.parties = (
+                Party(near, layout=Layout(subprotocols=names)),
+                Party(terms.far or far, layout=Layout(subprotocols=names)),
+            )
         return self.parties[who], self.parties[1 - who]
 
     def _find(self, who: int, index: int) -> Stream | None:
@@ -367,7 +370,7 @@ class Session:
                 if pipeline is not None:
                     there = pipeline.legs[1 - who]
                     decision = there.protect(decision)
-                    terms = replace(terms, addressFamily=terms.addressFamily or there.version)
+                    terms = terms.but(addressFamily=terms.addressFamily or there.version)
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
             applies = pipeline.configure(who, section, terms)
         except NegotiationError as e:
@@ -377,10 +380,11 @@ class Session:
             self._happened(LineRefused(side=near.side.value, line=line, reason=str(e)))
             return Proposal(section)
         wanted = near.side is Side.ACCESS and requested(section)
-        told = decision.applied and pipeline.legs[1 - who].protection is Protection.SDES
+        told = decision.applied and pipeline.legs[1 - who].protection in (Protection.SDES, Protection.TLS)
         for party, leg, said in ((who, pipeline.legs[who], wanted), (1 - who, pipeline.legs[1 - who], told)):
             # A browser cannot do without (RFC 8827 clause 6.5).
-            if said or (leg.side is Side.ACCESS and leg.protection is Protection.DTLS):
+            lasting = leg.protection in (Protection.DTLS, Protection.TLS)
+            if said or (leg.side is Side.ACCESS and lasting):
                 stream.protected.add(party)
         return Proposal(
             section,
@@ -401,7 +405,7 @@ class Session:
         @raise NegotiationError: nothing can be done with it.
         """
         # A line that is added later is one of the same UE, whoever adds it.
-        known = terms if terms.e2ae == self._agreed else replace(terms, e2ae=self._agreed)
+        known = terms if terms.e2ae == self._agreed else terms.but(e2ae=self._agreed)
         decision = decide(section, near.side, far.side, known)
         pipeline = stream.pipeline
         if pipeline is None or stream.agreed is None or section.media != stream.agreed.section.media:
@@ -625,7 +629,7 @@ class Session:
             if near.transport.muxed:
                 mux = mux | {"accept"}
         if mux != terms.rtcpMux or ice is not terms.ice:
-            terms = replace(terms, rtcpMux=mux, ice=ice)
+            terms = terms.but(rtcpMux=mux, ice=ice)
         lines = list(leg.adapter.describe(terms))
         # What the adapter lets pass, the other party has said already.
         passes = leg.adapter.passes

@@ -2,6 +2,7 @@
 Where sessions get their parts.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from e2aegw.interfaces import IDatapath, ISession
@@ -17,6 +18,7 @@ class Workshop(Protocol):
     """
 
     datapath: IDatapath | None
+    subprotocols: Mapping[str, tuple[str, str, str]]
     appliedInAnswers: bool
 
     def choose(

@@ -35,10 +35,12 @@ _HASHES = ("sha-512", "sha-384", "sha-256")
 _OCTETS = {"sha-512": 64, "sha-384": 48, "sha-256": 32}
 #: OpenSSL's default security level refuses RSA keys that are shorter.
 _MIN_RSA = 2048
+#: The public exponent that everybody has (FIPS 186-5 clause A.1.1).
+_EXPONENT = 65537
 #: The curves that TLS peers have (RFC 8446 clause 9.1 and its SHOULDs).
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
-_OCTET = re.compile(r"[0-9A-Fa-f]{2}\Z")
+_DIGEST = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*")
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -68,12 +70,13 @@ class Fingerprint:
         words = value.split()
         if len(words) != 2:
             raise NegotiationError("malformed fingerprint attribute")
-        function, octets = words[0].lower(), words[1].split(":")
-        if not all(_OCTET.match(octet) for octet in octets):
+        function, digest = words[0].lower(), words[1]
+        if not _DIGEST.fullmatch(digest):
             raise NegotiationError("malformed fingerprint attribute")
-        if len(octets) != _OCTETS.get(function, len(octets)):
+        octets = (len(digest) + 1) // 3
+        if octets != _OCTETS.get(function, octets):
             raise NegotiationError("the fingerprint has the wrong length")
-        return cls(function, words[1].upper())
+        return cls(function, digest.upper())
 
     @classmethod
     def of(cls, der: bytes, function: str = "sha-256") -> Self:
@@ -141,7 +144,26 @@ class Identity:
 
         @param now: the time, with a time zone.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
+        return cls._signed(ec.generate_private_key(ec.SECP256R1()), now)
+
+    @classmethod
+    def generateRSA(cls, now: datetime.datetime) -> Self:
+        """
+        The same over an RSA key, which takes a hundred times as long.
+
+        @param now: the time, with a time zone.
+        """
+        return cls._signed(rsa.generate_private_key(_EXPONENT, _MIN_RSA), now)
+
+    @property
+    def isRSA(self) -> bool:
+        """
+        Whether the key is an RSA key.
+        """
+        return isinstance(self.key, rsa.RSAPrivateKey)
+
+    @classmethod
+    def _signed(cls, key: PrivateKey, now: datetime.datetime) -> Self:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "anonymous")])
         certificate = (
             x509.CertificateBuilder()

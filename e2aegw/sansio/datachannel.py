@@ -190,9 +190,13 @@ def maxMessageSize(section: Section) -> int:
     return int(value)
 
 
-def explode(section: Section) -> list[tuple[ChannelMap, Section]]:
+def explode(
+    section: Section, subprotocols: Mapping[str, tuple[str, str, str]] = SUBPROTOCOLS
+) -> list[tuple[ChannelMap, Section]]:
     """
     The channels of a section, each as a section of its own.
+
+    @param subprotocols: what they may be, by names in lower case.
 
     A channel that is not understood is left out, which refuses it (RFC 8864
     clause 6.5), and so is one whose map breaks a rule of its subprotocol:
@@ -212,7 +216,7 @@ def explode(section: Section) -> list[tuple[ChannelMap, Section]]:
         except NegotiationError:
             continue
         subprotocol = channel.subprotocol.lower()
-        kind = SUBPROTOCOLS.get(subprotocol)
+        kind = subprotocols.get(subprotocol)
         partial = channel.maxRetransmits is not None or channel.maxLifetime is not None
         if kind is None or channel.streamID in found:
             continue

@@ -4,6 +4,7 @@ the decisions of TS 33.328 and TS 24.229 clause 7.5.2, without the doing.
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from e2aegw.errors import NegotiationError
@@ -16,16 +17,43 @@ PLAIN_PROTOS = frozenset({"RTP/AVP", "RTP/AVPF"})
 SDES_PROTOS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 DTLS_PROTOS = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 RTP_PROTOS = PLAIN_PROTOS | SDES_PROTOS | DTLS_PROTOS
+#: What floor control travels on (RFC 8856 clause 4), as far as it is spoken here.
+BFCP_PROTOS = frozenset({"TCP/BFCP", "TCP/TLS/BFCP", "UDP/BFCP", "UDP/TLS/BFCP"})
+
+
+@dataclass(frozen=True, slots=True)
+class Securable:
+    """
+    A medium that is no RTP, and travels inside TLS or DTLS, or in the clear.
+
+    @ivar plain: its proto in the clear.
+    @ivar secured: its proto when it is protected.
+    @ivar token: what a UE announces that can protect it (TS 24.229 clause
+        7.2A.7).
+    """
+
+    plain: str
+    secured: str
+    token: str
+
+
+_SECURABLE = (Securable("udptl", "UDP/TLS/UDPTL", "udptl-dtls"),)
+#: The same, by either proto in upper case.
+SECURABLE: Mapping[str, Securable] = {
+    proto.upper(): each for each in _SECURABLE for proto in (each.plain, each.secured)
+}
 
 
 class Protection(enum.Enum):
     """
-    How an RTP stream is protected on one leg.
+    How a stream is protected on one leg: not at all; by keys of SRTP, in one of
+    two ways; or, if it is no RTP, inside TLS or DTLS.
     """
 
     NONE = "none"
     SDES = "sdes"
     DTLS = "dtls"
+    TLS = "tls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +74,11 @@ class Decision:
 
 def protection(section: Section) -> Protection | None:
     """
-    How a section is protected; L{None} if it is not RTP.
+    How a section is protected; L{None} if that is not known here.
     """
     proto = section.proto.upper()
+    if proto in SECURABLE:
+        return Protection.TLS if proto == SECURABLE[proto].secured else Protection.NONE
     if proto in DTLS_PROTOS:
         return Protection.DTLS
     if proto in SDES_PROTOS:
@@ -106,10 +136,14 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
         asked for a protection that nobody agreed on, and must never get clear
         media instead.
     """
+    proto = outside(section.proto)
+    if proto.upper() in SECURABLE:
+        return _decideSecurable(section, proto, near, far, terms)
     given = protection(section)
-    if given is None:
-        return Decision(False, outside(section.proto))
     asked = (terms.transportProtocol or "").upper()
+    if given is None:
+        # Floor control says the same over all of these.
+        return Decision(False, asked if {asked, proto.upper()} <= BFCP_PROTOS else proto)
     if asked not in RTP_PROTOS:
         asked = ""
     # A profile names one way to agree on keys; a controller that does not want
@@ -142,3 +176,28 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
         if given is Protection.SDES or (given is Protection.DTLS and far is Side.CORE):
             asked = "RTP/AVP"
     return Decision(False, asked, applied)
+
+
+def _decideSecurable(section: Section, proto: str, near: Side, far: Side, terms: Terms) -> Decision:
+    """
+    The same for what is no RTP.
+
+    @param proto: what it is called outside of data channels, which protect it
+        whoever asks.
+
+    @raise NegotiationError: the section must be rejected.
+    """
+    kind = SECURABLE[proto.upper()]
+    secured, channel = proto.upper() == kind.secured, proto != section.proto
+    agreed = terms.e2ae if terms.e2ae is not None else frozenset()
+    asked = (terms.transportProtocol or "").upper()
+    wantsEdge = near is Side.ACCESS and requested(section)
+    if wantsEdge and not secured and not channel:
+        raise NegotiationError("protection was requested for a section without keys")
+    if wantsEdge and secured and terms.e2ae is not None and kind.token not in agreed:
+        raise NegotiationError("protection was requested that was not agreed on at registration")
+    if secured and not wantsEdge and asked != kind.plain.upper():
+        return Decision(True, section.proto)
+    if far is Side.ACCESS and not wantsEdge and kind.token in agreed:
+        return Decision(False, kind.secured, True)
+    return Decision(False, kind.plain if secured else proto)

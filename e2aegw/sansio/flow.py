@@ -10,6 +10,9 @@ from e2aegw.sansio.srtp import Context
 #: A host, as text, and a port.
 Address: TypeAlias = tuple[str, int]
 
+#: The media whose packets may be moved.
+RTP, UDPTL = "rtp", "udptl"
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -30,15 +33,19 @@ class Path:
 @dataclass(frozen=True, slots=True)
 class Transform:
     """
-    What happens to an RTP packet.
+    What happens to a packet.
 
     @ivar inbound: removes protection from what arrives; L{None} if it is
         plain.
     @ivar outbound: protects what is sent; L{None} if it stays plain.
+    @ivar medium: L{RTP} or L{UDPTL}, the same on both legs.
+    @ivar longest: the most octets of a packet that may be sent, or 0: any.
     """
 
     inbound: Context | None
     outbound: Context | None
+    medium: str = RTP
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """
-The fast way of RTP packets through this process.
+The fast way of RTP packets, and of UDPTL, through this process.
 
 Once a pipeline is settled, each leg gets a second socket on the same port,
 connected to the remote party.  The kernel then does the source check and finds
 the route beforehand, and a packet is received into libsrtp's buffer,
 transformed there and sent from there: no copy, no object, no layer.  Whatever
-is not an RTP packet of a known source goes through the transport's own door,
+is not a packet of a known source goes through the transport's own door,
 as if it had come to the first socket.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from zope.interface import implementer
 
 from e2aegw.interfaces import IDatagramTransport, IDatapath, IOffload
-from e2aegw.sansio.flow import Flow
+from e2aegw.sansio.flow import UDPTL, Flow
 from e2aegw.sansio.srtp import (
     ARENA,
     ARENA_POINTER,
@@ -27,6 +27,7 @@ from e2aegw.sansio.srtp import (
     protectInPlace,
     unprotectInPlace,
 )
+from e2aegw.sansio.udptl import isWhole
 from e2aegw.transport.sockets import Poller, SocketPort
 
 #: Datagrams taken from a socket when it is opened or closed.  What the kernel
@@ -73,7 +74,15 @@ class _Link:
     def _watch(self, here: int, there: int, flows: tuple[Flow, Flow]) -> None:
         sock, transport, flow = self._sockets[here], self._transports[here], flows[here]
         punt = _punt(transport, flow.path.remote)
-        if flow.path.proven:
+        if flow.path.proven and flow.transform.medium == UDPTL:
+            read, take = _faxForwarder(
+                sock,
+                flows[there].transform.longest,
+                self._sockets[there].send,
+                punt,
+                self._adapters[there].counters,
+            )
+        elif flow.path.proven:
             read, take = _forwarder(
                 sock,
                 flow.transform.inbound,
@@ -278,6 +287,54 @@ def _forwarder(
     def take() -> tuple[int, int, int]:
         nonlocal packets, octets
         taken = packets, octets - packets * overhead, octets
+        packets = octets = 0
+        return taken
+
+    return read, take
+
+
+def _faxForwarder(
+    sock: Any,
+    longest: int,
+    send: Callable[[memoryview], int],
+    punt: Callable[[bytes], None],
+    unsent: dict[str, int],
+) -> tuple[Callable[[], None], Callable[[], tuple[int, int, int]]]:
+    """
+    What moves one UDPTL datagram; the same as L{_forwarder} is for RTP.
+
+    @param longest: the most octets that the other party takes, or 0: any.
+    """
+    receiveInto, arena, view = sock.recv_into, ARENA, memoryview(ARENA)
+    most = longest or MAX_DATAGRAM
+    packets = octets = 0
+
+    def read() -> None:
+        nonlocal packets, octets
+        try:
+            size = receiveInto(arena, MAX_DATAGRAM)
+        except OSError:
+            # Nothing there, or an ICMP error about something sent earlier.
+            return
+        if size > most or not isWhole(arena, size):
+            # What is wrong with it is found out, and counted, there.
+            punt(bytes(view[:size]))
+            return
+        packets += 1
+        octets += size
+        try:
+            send(view[:size])
+        except OSError:
+            # It may have been an ICMP error about an earlier packet, and that
+            # is told once.
+            try:
+                send(view[:size])
+            except OSError:
+                unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1
+
+    def take() -> tuple[int, int, int]:
+        nonlocal packets, octets
+        taken = packets, octets, octets
         packets = octets = 0
         return taken
 

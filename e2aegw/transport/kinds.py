@@ -10,8 +10,10 @@ from e2aegw.interfaces import IPortSource, IStreamPortSource
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.dtls import DTLSTransport
+from e2aegw.transport.dtlsdata import DTLSDataTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
 from e2aegw.transport.local import LocalTransport
+from e2aegw.transport.opaque import OpaqueTransport
 from e2aegw.transport.stream import StreamTransport
 from e2aegw.transport.udp import UDPTransport
 
@@ -27,6 +29,8 @@ class Materials:
     @ivar endpoint: our certificate, and what SRTP needs; called when one is
         needed.
     @ivar plain: our certificate alone.
+    @ivar native: our certificates, one that browsers want and one of RSA, for
+        terminals that are no browsers.
     @ivar consent: whether to check for consent ourselves.
     """
 
@@ -35,11 +39,12 @@ class Materials:
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
     plain: Callable[[], Endpoint]
+    native: Callable[[], Endpoint]
     consent: bool = False
 
 
-def _udp(materials: Materials) -> UDPTransport:
-    return UDPTransport(materials.clock, materials.ports, control=False, consent=materials.consent)
+def _udp(materials: Materials) -> OpaqueTransport:
+    return OpaqueTransport(materials.clock, materials.ports, control=False, consent=materials.consent)
 
 
 def _udpWithControl(materials: Materials) -> UDPTransport:
@@ -52,13 +57,21 @@ def _dtlsKeys(materials: Materials) -> DTLSKeyTransport:
     )
 
 
+def _dtls(materials: Materials) -> DTLSDataTransport:
+    return DTLSDataTransport(
+        materials.clock, materials.ports, materials.native(), control=False, consent=materials.consent
+    )
+
+
 def _tcp(materials: Materials) -> StreamTransport:
     return StreamTransport(materials.clock, materials.streams)
 
 
 def _channel(materials: Materials) -> ChannelCarrier:
+    # There are stacks that take an association without keys for SRTP for none,
+    # though they need no keys.
     dtls = DTLSTransport(
-        materials.clock, materials.ports, materials.plain(), control=False, consent=materials.consent
+        materials.clock, materials.ports, materials.endpoint(), control=False, consent=materials.consent
     )
     return ChannelCarrier(materials.clock, dtls)
 
@@ -67,8 +80,10 @@ def _local(materials: Materials) -> LocalTransport:
     return LocalTransport()
 
 
-#: C{"udp"}: one port.  C{"udp+rtcp"}: a port and the next, for RTCP.
+#: C{"udp"}: one port, without ICE.  C{"udp+rtcp"}: a port and the next, for
+#: RTCP.
 #: C{"dtls-srtp"}: the same, with keys agreed on by DTLS.
+#: C{"dtls"}: one port, and all that goes through it inside DTLS.
 #: C{"tcp"}: one connection, from whichever end the descriptions say.
 #: C{"channel"}: a data channel, of which the session asks a carrier.
 #: C{"local"}: nothing; the party is an application in this process.
@@ -76,6 +91,7 @@ KINDS: dict[str, Callable[[Materials], Any]] = {
     "udp": _udp,
     "udp+rtcp": _udpWithControl,
     "dtls-srtp": _dtlsKeys,
+    "dtls": _dtls,
     "tcp": _tcp,
     "channel": _channel,
     "local": _local,

@@ -13,6 +13,7 @@ from e2aegw.adapter import relay, rtp, srtp
 from e2aegw.gateway.config import LimitsTable, PolicyTable, SideConfig
 from e2aegw.gateway.service import Gateway, Route
 from e2aegw.interfaces import Address
+from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Side
 from e2aegw.testing import MemoryNetwork
@@ -46,6 +47,7 @@ class GatewayTestCase(SynchronousTestCase):
     routes: ClassVar[tuple[Route, ...]] = ROUTES
     limits = LimitsTable()
     policy = PolicyTable()
+    rsa: ClassVar[Identity | None] = None
 
     def setUp(self) -> None:
         """
@@ -58,7 +60,13 @@ class GatewayTestCase(SynchronousTestCase):
             Side.CORE: SideConfig(addresses=((CORE, CORE), (CORE6, CORE6)), ports=(40000, 40099)),
         }
         self.gateway = Gateway(
-            self.clock, sides, self.routes, network=self.network, limits=self.limits, policy=self.policy
+            self.clock,
+            sides,
+            self.routes,
+            rsa=self.rsa,
+            network=self.network,
+            limits=self.limits,
+            policy=self.policy,
         )
         self.witness = Witness()
         self.gateway._observers.append(self.witness)

@@ -153,6 +153,7 @@ class ConfigTests(SynchronousTestCase):
                 ng=(),
                 deleteDelay=0.0,
                 identity=None,
+                rsa=None,
                 limits=LimitsTable(),
                 policy=PolicyTable(),
                 demo=None,

@@ -53,6 +53,10 @@ core = "srtp"
 [[route]]
 access = "relay"
 core = "relay"
+
+[[route]]
+access = "udptl"
+core = "udptl"
 """
 
 #: What must never be in the log: tracebacks and unhandled errors.

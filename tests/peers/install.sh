@@ -5,12 +5,34 @@
 set -eu
 cd "$(dirname "$0")"
 
-# libsrtp2-dev, libusrsctp-dev and gcc are for the load generator of the
-# benchmark and for the SCTP peer, libmediastreamer-dev and gcc for the text
-# telephone.
-PACKAGES="baresip-core chromium firefox-esr gcc kamailio
-kamailio-websocket-modules libc6-dev libmediastreamer-dev libsrtp2-dev libusrsctp-dev
-rtpengine-daemon sip-tester tshark"
+# libre-dev, libsrtp2-dev, libusrsctp-dev and gcc are for the floor control peer,
+# the load generator of the benchmark and the SCTP peer, libmediastreamer-dev and
+# gcc for the text telephone; debhelper and what follows, for the Debian package.
+PACKAGES="
+baresip-core
+chromium
+firefox-esr
+gcc
+kamailio
+kamailio-websocket-modules
+libc6-dev
+libmediastreamer-dev
+libre-dev
+libspandsp2
+libsrtp2-dev
+libtiff-tools
+libusrsctp-dev
+openssl
+rtpengine-daemon
+sip-tester
+tshark
+debhelper
+debootstrap
+dpkg-dev
+python3-pip
+python3-venv
+systemd
+"
 SERVICES="kamailio rtpengine-daemon"
 POLICY=/usr/sbin/policy-rc.d
 

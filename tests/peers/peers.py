@@ -66,6 +66,13 @@ SIPP = Peer(name="sipp", program="sipp")
 MEDIASTREAMER = Peer(name="mediastreamer2", file=Path("/usr/include/mediastreamer2/msrtt4103.h"))
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
+LIBRE = Peer(name="libre", library="re", file=Path("/usr/include/re/re_bfcp.h"))
+GCC = Peer(name="gcc", program="gcc")
+SPANDSP = Peer(name="spandsp", library="spandsp")
+TIFFCP = Peer(name="tiffcp", program="tiffcp")
+OPENSSL = Peer(name="openssl", program="openssl")
+DEBOOTSTRAP = Peer(name="debootstrap", program="debootstrap")
+DEBHELPER = Peer(name="debhelper", program="dh")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
 
 
@@ -98,12 +105,17 @@ __all__ = [
     "CHROMIUM",
     "CI",
     "FIREFOX",
+    "GCC",
     "JSSIP",
     "KAMAILIO",
+    "LIBRE",
     "MEDIASTREAMER",
+    "OPENSSL",
     "PAGE",
     "RTPENGINE",
     "SIPP",
+    "SPANDSP",
+    "TIFFCP",
     "TSHARK",
     "USRSCTP",
     "Peer",

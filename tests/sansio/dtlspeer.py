@@ -12,6 +12,7 @@ from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 
 from e2aegw.errors import RemoteError
+from e2aegw.sansio import dtls
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.dtls import Association, Endpoint, Established
 from e2aegw.sansio.srtp import Profile
@@ -102,6 +103,8 @@ class Peer:
             context.set_max_proto_version(version)
         if ciphers is not None:
             context.set_cipher_list(ciphers)
+            if ciphers.startswith(b"DHE"):
+                context.load_tmp_dh(dtls.__file__.replace("dtls.py", "ffdhe2048.pem"))
         if identity is not None:
             context.use_certificate(identity.certificate)
             context.use_privatekey(identity.key)

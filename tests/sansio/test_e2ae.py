@@ -73,7 +73,11 @@ class ProtectionTests(SynchronousTestCase):
             ("UDP/TLS/RTP/SAVP", (), Protection.DTLS),
             ("UDP/TLS/RTP/SAVPF", (CRYPTO,), Protection.DTLS),
             ("TCP/TLS/MSRP", (FINGERPRINT,), None),
-            ("udptl", (), None),
+            ("udptl", (), Protection.NONE),
+            ("UDPTL", (FINGERPRINT,), Protection.NONE),
+            ("UDP/TLS/UDPTL", (FINGERPRINT,), Protection.TLS),
+            ("udp/tls/udptl", (), Protection.TLS),
+            ("DC/UDPTL", (), None),
             ("", (), None),
         ):
             self.assertIs(protection(section(proto, *lines)), expected, (proto, lines))
