@@ -77,7 +77,7 @@ class Row:
     @property
     def theirs(self) -> float:
         """
-        The median of rtpengine's.
+        The median of rtpengine's, which there must be.
         """
         return median(self.samples[1])
 
@@ -88,6 +88,9 @@ class Row:
         there is none: what disturbs one figure of a repetition is likely to
         disturb the other, too, and drops out.
         """
+        if not self.samples[1]:
+            # It does not do this.
+            return None
         pairs = list(zip(*self.samples, strict=True))
         return None if any(theirs <= 0 for _, theirs in pairs) else median(a / b for a, b in pairs)
 
@@ -112,6 +115,8 @@ class Row:
         ]
 
     def _spread(self, samples: Sequence[float]) -> str:
+        if not samples:
+            return _NONE
         middle, low, high = (
             f"{each:,.{self.digits}f}" for each in (median(samples), min(samples), max(samples))
         )

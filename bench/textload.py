@@ -17,6 +17,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.protocol import Protocol
 
 from bench.gateways import ACCESS_PORTS, NG_PORT
+from bench.typist import RATE, SENTENCE, SPEED
 from bench.usage import cpuSeconds
 from e2aegw.gateway.ports import PortPool
 from e2aegw.interfaces import Address
@@ -32,10 +33,6 @@ from e2aegw.transport.dtls import DTLSTransport
 from e2aegw.transport.sockets import SocketNetwork
 from tests.peers.ng import NG
 
-#: RFC 4103 clause 9: characters a second over a whole conversation, on average.
-RATE = 2.0
-#: People type a sentence, as fast as somebody who is good at it, and then read.
-SENTENCE, SPEED = 40, 6.7
 #: Characters that one after another are typed, to know them again.
 FIRST, ALPHABET = 0x4E00, 20000
 #: Where the browsers and the telephones are, beside the gateway's address.
@@ -43,7 +40,7 @@ BROWSERS, TELEPHONES = "127.102.0.1", "127.102.0.2"
 #: Calls whose handshakes are under way at a time.
 TOGETHER = 20
 #: Seconds to wait for what is still on its way, and for handshakes.
-TAIL, PATIENCE = 3.0, 60.0
+TAIL, PATIENCE = 3.0, 180.0
 
 reactor: Any = installed
 
@@ -57,7 +54,8 @@ class Conversation(Protocol):
 
     def __init__(self, load: "Load", number: int) -> None:
         self.load, self.number = load, number
-        self.carrier = ChannelCarrier(reactor, DTLSTransport(reactor, load.pool, load.endpoint, control=False))
+        dtls = DTLSTransport(reactor, load.pool, load.endpoint, control=False)
+        self.carrier = ChannelCarrier(reactor, dtls)
         self.channel = self.carrier.share(ChannelMap(streamID=0, subprotocol="t140"))
         self.open = False
         self.remote: Address = ("", 0)
@@ -66,7 +64,7 @@ class Conversation(Protocol):
         self.timer: Any = None
         self.sender = Sender()
         self.sender.agree(98, 100, 2)
-        self.channel.attach(self)  # type: ignore[arg-type]
+        self.channel.attach(self)
 
     def setUp(self, ng: NG) -> None:
         """
@@ -262,5 +260,3 @@ class Load:
 if __name__ == "__main__":
     host, pid, count, seconds = sys.argv[1:]
     print(json.dumps(Load(host, int(pid), int(count), float(seconds)).run()))
-
-
