@@ -287,7 +287,7 @@ class RTPTextAdapter(Protocol):
         found = parsePacket(packet, self._plain, self._red)
         if found is None:
             # RFC 6263: what keeps a NAT's door open may have any payload type.
-            self.counters["keep-alives"] += 1
+            self.counters["payload types unknown"] += 1
             return
         self._say(self._receiver.receive(found, now))
         self._arm()
