@@ -22,6 +22,7 @@ from bench.gateways import PROGRAMS
 from bench.load import build
 from bench.page import page
 from bench.scenarios import FULL, QUICK, Scenarios
+from bench.streams import Streams
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 #: Programs of others that this needs.
@@ -63,6 +64,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as name:
         directory = Path(name)
         scenarios = Scenarios(effort, cores, build(directory))
+        streams = Streams(effort, cores, directory)
         for repetition in range(effort.repetitions):
             for scenario in scenarios.all():
                 print(f"{repetition + 1}/{effort.repetitions} {scenario.__name__}", file=sys.stderr)
@@ -74,7 +76,9 @@ def main() -> int:
                         contestants.append((which, running))
                     # Nobody is always the first.
                     scenario(contestants if repetition % 2 == 0 else contestants[::-1])
-    text = page(scenarios.tables, effort, cores, datetime.date.today(), others)
+            print(f"{repetition + 1}/{effort.repetitions} streams", file=sys.stderr)
+            streams.measure()
+    text = page((*scenarios.tables, streams.table), effort, cores, datetime.date.today(), others)
     print(text)
     if not quick:
         PAGE.write_text(text)

@@ -50,6 +50,11 @@ pauses between them, so that it is {typed:g} a second on average. *Channel to wi
 where a browser's message is written to the arrival of the packet that has it first;
 *wire to channel* is from where a telephone's packet is sent to the message's arrival.
 
+*MSRP* goes from a terminal with TLS 1.3 to a party with TCP, in chunks of 64 KB of one
+message, each of which is answered on both sides. It is compared with a port forward from
+TLS to TCP of a few lines of Twisted, with the same load. A *TLS handshake* is one with a
+certificate at either end, from the terminal's connection on; calls were set up before.
+
 *Memory* is the growth of the resident set, divided by the number of calls.
 
 ## With what

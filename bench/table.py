@@ -58,8 +58,8 @@ class Row:
 
     @ivar title: what it is.
     @ivar digits: how many to show behind the point.
-    @ivar samples: our figures and rtpengine's, in the order of the
-        repetitions.
+    @ivar samples: our figures and the other program's, if it was measured, in
+        the order of the repetitions.
     """
 
     title: str
@@ -130,10 +130,12 @@ class Table:
     @ivar title: what they have in common.
     """
 
-    _HEADER = ("", "e2aegw", "rtpengine", "ratio", "target", "reached")
-
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, other: str = "rtpengine") -> None:
+        """
+        @param other: what the gateway is compared with.
+        """
         self.title = title
+        self.header = ("", "e2aegw", other, "ratio", "target", "reached")
         self.rows: dict[str, Row] = {}
 
     def add(self, title: str, which: int, value: float, digits: int, target: Target | None = None) -> None:
@@ -150,7 +152,7 @@ class Table:
         """
         The table for the manual, in columns that people can read as they are.
         """
-        lines = [list(self._HEADER), *(row.cells() for row in self.rows.values())]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self._HEADER))]
+        lines = [list(self.header), *(row.cells() for row in self.rows.values())]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
         lines.insert(1, ["-" * width for width in widths])
         return "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from e2aegw.errors import GatewayError, NegotiationError, UsageError
 from e2aegw.gateway.layout import Layout, bundleOf, inOrder
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
-from e2aegw.gateway.reporting import reportMedia
+from e2aegw.gateway.reporting import History, reportMedia
 from e2aegw.gateway.stream import Party, Proposal, Stream
 from e2aegw.gateway.workshop import Workshop
 from e2aegw.interfaces import ISession, ITranslator
@@ -67,6 +67,7 @@ class Session:
         self._blocked: Set[int] = frozenset()
         self._last: dict[Kind, tuple[object, str]] = {}
         self._waiting: list[Deferred[None]] = []
+        self._history = History()
 
     # ISession
 
@@ -112,7 +113,10 @@ class Session:
             ]
             reports.append(PartyReport(side=side, medias=medias))
         return SessionReport(
-            created=self.created, lastSignal=self.lastSignal, parties=(reports[0], reports[1])
+            created=self.created,
+            lastSignal=self.lastSignal,
+            parties=(reports[0], reports[1]),
+            events=self._history.told(),
         )
 
     def whenClosed(self) -> Deferred[None]:
@@ -724,6 +728,7 @@ class Session:
             stream.drop()
 
     def _happened(self, event: Event) -> None:
+        self._history.note(self._workshop.seconds(), event)
         self._workshop.sessionHappened(self, event)
 
 

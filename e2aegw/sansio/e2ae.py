@@ -37,7 +37,11 @@ class Securable:
     token: str
 
 
-_SECURABLE = (Securable("udptl", "UDP/TLS/UDPTL", "udptl-dtls"),)
+_SECURABLE = (
+    Securable("udptl", "UDP/TLS/UDPTL", "udptl-dtls"),
+    Securable("TCP/MSRP", "TCP/TLS/MSRP", "msrp-tls"),
+    Securable("TCP/BFCP", "TCP/TLS/BFCP", "bfcp-tls"),
+)
 #: The same, by either proto in upper case.
 SECURABLE: Mapping[str, Securable] = {
     proto.upper(): each for each in _SECURABLE for proto in (each.plain, each.secured)
@@ -169,6 +173,9 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
         elif "sdes-srtp" in agreed and not endToEnd:
             asked = asked if asked in SDES_PROTOS else "RTP/SAVP"
             applied = True
+        elif "dtls-srtp" in agreed and not endToEnd:
+            # There is no such token in TS 24.229, and so nothing to apply.
+            asked = asked if asked in DTLS_PROTOS else "UDP/TLS/RTP/SAVP"
     if endToEnd:
         return Decision(True, section.proto)
     if not asked:
@@ -196,8 +203,12 @@ def _decideSecurable(section: Section, proto: str, near: Side, far: Side, terms:
         raise NegotiationError("protection was requested for a section without keys")
     if wantsEdge and secured and terms.e2ae is not None and kind.token not in agreed:
         raise NegotiationError("protection was requested that was not agreed on at registration")
-    if secured and not wantsEdge and asked != kind.plain.upper():
+    other = asked != section.proto.upper() and {asked, proto.upper()} <= BFCP_PROTOS
+    if secured and not wantsEdge and asked != kind.plain.upper() and not other:
         return Decision(True, section.proto)
     if far is Side.ACCESS and not wantsEdge and kind.token in agreed:
         return Decision(False, kind.secured, True)
+    if {asked, proto.upper()} <= BFCP_PROTOS:
+        # Floor control says the same over all of these.
+        return Decision(False, asked)
     return Decision(False, kind.plain if secured else proto)

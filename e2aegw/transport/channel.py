@@ -36,6 +36,7 @@ from e2aegw.sansio.channels import (
 from e2aegw.sansio.datachannel import ChannelMap
 from e2aegw.sansio.dcep import Open
 from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event
+from e2aegw.sansio.events import ChannelOpened as Opened
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import Closed, Established
 from e2aegw.sansio.sctp.settings import Settings
@@ -345,6 +346,8 @@ class ChannelCarrier:
         elif isinstance(event, ChannelMessage):
             share.messageReceived(event.data)
         elif isinstance(event, ChannelOpened):
+            label, protocol = channel.terms.label[:MAX_NAMED], channel.terms.protocol[:MAX_NAMED]
+            share.notify(Opened(stream=channel.streamID, label=label, protocol=protocol))
             share.opened()
         elif isinstance(event, ChannelDrained):
             share.drained()

@@ -315,7 +315,7 @@ class ChannelCallTests(ChannelTestCase):
 
     def test_overTLS(self) -> None:
         """
-        A kind of transport that there is not yet is refused.
+        TLS that nobody could check, though it is to end here, is refused.
         """
         text = "\r\n".join(
             [
@@ -326,6 +326,7 @@ class ChannelCallTests(ChannelTestCase):
                 "t=0 0",
                 "m=message 2855 TCP/TLS/MSRP *",
                 "a=path:msrps://198.51.100.7:2855/x;tcp",
+                "a=3ge2ae:requested",
                 "",
             ]
         )

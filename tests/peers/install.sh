@@ -14,6 +14,7 @@ chromium
 firefox-esr
 gcc
 kamailio
+kamailio-tls-modules
 kamailio-websocket-modules
 libc6-dev
 libmediastreamer-dev

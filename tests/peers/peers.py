@@ -61,6 +61,12 @@ CHROMIUM = Peer(name="chromium", program="chromium")
 FIREFOX = Peer(name="firefox", program="firefox-esr")
 JSSIP = Peer(name="jssip", file=PAGE / "bundle.js")
 KAMAILIO = Peer(name="kamailio", program="kamailio")
+KAMAILIO_TLS = Peer(
+    name="kamailio-tls-modules",
+    program="kamailio",
+    # Debian's folder has the architecture's name.
+    file=next(Path("/usr/lib").glob("*/kamailio/modules/tls.so"), Path("/usr/lib/kamailio/modules/tls.so")),
+)
 BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
 MEDIASTREAMER = Peer(name="mediastreamer2", file=Path("/usr/include/mediastreamer2/msrtt4103.h"))
@@ -108,6 +114,7 @@ __all__ = [
     "GCC",
     "JSSIP",
     "KAMAILIO",
+    "KAMAILIO_TLS",
     "LIBRE",
     "MEDIASTREAMER",
     "OPENSSL",
