@@ -20,7 +20,7 @@ from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.reporting import History, reportMedia
 from e2aegw.gateway.stream import Party, Proposal, Stream
 from e2aegw.gateway.workshop import Workshop
-from e2aegw.interfaces import ISession
+from e2aegw.interfaces import ISession, ITranslator
 from e2aegw.sansio import compose
 from e2aegw.sansio.datachannel import outside
 from e2aegw.sansio.e2ae import Decision, Protection, decide, inferSides, protection, protectionOf, requested
@@ -34,6 +34,8 @@ from e2aegw.transport.channel import DataChannel
 _DEFAULT = Terms()
 #: The medium of what is protected from end to end.
 _SEALED = "sealed"
+#: Media in which people may fall silent: text, chat, floor control.
+_QUIET = frozenset({"text", "message", "application"})
 #: The kind of transport that is a share of a carrier of data channels.
 _CHANNEL = "channel"
 #: What an offer's terms mean for its answer: who hides multiplexing from the
@@ -162,12 +164,13 @@ class Session:
     @property
     def silent(self) -> bool:
         """
-        Whether nobody need send anything: the parties agreed to send less than
-        both could, as on hold, or do nothing but write to each other.
+        Whether the parties agreed to send less than both could: on hold; or
+        to what is only sent when somebody has something to say.
         """
         descriptions = [party.description for party in self.parties or ()]
         sections = [each for one in descriptions if one is not None for each in one.sections]
-        if sections and all(each.media in ("application", "message") for each in sections):
+        live = {each.media for each in sections if not each.rejected}
+        if live and live <= _QUIET:
             return True
         return any(
             each.direction != "sendrecv"
@@ -660,6 +663,9 @@ class Session:
             for line in section.lines
             if compose.crosses(line, feedback=feedback, fromWebRTC=browser, passes=leg.adapter.passes)
         ]
+        translator = ITranslator(leg.adapter, None)
+        if translator is not None:
+            lines = list(translator.translate(lines))
         host, port = leg.transport.localAddress
         if section.address in ("0.0.0.0", "::") and not section.has("ice-ufrag"):
             # Hold in the old way (RFC 3264 clause 8.4); said in the new one,
@@ -667,7 +673,8 @@ class Session:
             lines = compose.held(lines)
             if "zero-address" not in terms.replace:
                 host = str(section.address)
-        return compose.section(section, proto, (terms.mediaAddress or host, port), lines, own, mid)
+        formats = None if translator is None else translator.formats
+        return compose.section(section, proto, (terms.mediaAddress or host, port), lines, own, mid, formats)
 
     def _rejection(self, stream: Stream, mid: str | None) -> Section:
         """
