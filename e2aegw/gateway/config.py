@@ -110,6 +110,7 @@ class PolicyTable(_Struct, frozen=True):
     applied_in_answers: bool = True
     channels: list[str] = []
     consent: bool = False
+    loss_tolerant: bool = True
     offload: bool = True
 
 

@@ -11,6 +11,7 @@ from e2aegw.gateway.offer import SEALED
 from e2aegw.gateway.pipeline import Leg
 from e2aegw.gateway.stream import Party, Stream
 from e2aegw.gateway.workshop import Workshop
+from e2aegw.interfaces import ITranslator
 from e2aegw.sansio import compose
 from e2aegw.sansio.datachannel import outside
 from e2aegw.sansio.e2ae import Protection
@@ -159,6 +160,9 @@ class Letter:
             for line in section.lines
             if compose.crosses(line, feedback=feedback, fromWebRTC=browser, passes=leg.adapter.passes)
         ]
+        translator = ITranslator(leg.adapter, None)
+        if translator is not None:
+            lines = list(translator.translate(lines))
         host, port = leg.transport.localAddress
         if section.address in ("0.0.0.0", "::") and not section.has("ice-ufrag"):
             # Hold in the old way (RFC 3264 clause 8.4); said in the new one,
@@ -166,7 +170,8 @@ class Letter:
             lines = compose.held(lines)
             if "zero-address" not in terms.replace:
                 host = str(section.address)
-        return compose.section(section, proto, (terms.mediaAddress or host, port), lines, own, mid)
+        formats = None if translator is None else translator.formats
+        return compose.section(section, proto, (terms.mediaAddress or host, port), lines, own, mid, formats)
 
     def _rejection(self, stream: Stream, mid: str | None) -> Section:
         """

@@ -200,13 +200,6 @@ class Pipeline:
         """
         return str(self.legs[0].adapter.medium)
 
-    @property
-    def stands(self) -> bool:
-        """
-        Whether a leg has a connection or a channel that is up.
-        """
-        return any(getattr(leg.transport, "connected", False) for leg in self.legs)
-
     def configure(self, who: int, section: Section, terms: Terms) -> tuple[Apply, ...]:
         """
         See whether a leg can agree to a section.

@@ -57,6 +57,8 @@ _LOOKS = 6
 _LOOKS_FOR_MEDIA = 2
 #: What the end-to-end adapters speak.
 _SEALED = "sealed"
+#: The kind of transport that is a data channel.
+_CHANNEL = "channel"
 #: The longest reason that the log shows: it may have words of a description.
 _MAX_REASON = 200
 _LIMITS = LimitsTable()
@@ -149,7 +151,14 @@ class Gateway(Service):
         self.subprotocols = _subprotocols(self._routes)
         identity = identity or self._newIdentity()
         self._identity, self._rsa = identity, rsa
-        self._endpoint = Endpoint(identity, self._profiles)
+        # Data channels may come to any association that a browser has (RFC
+        # 8841 clause 3), if there is a route for them.
+        self._dataless = not any(
+            _CHANNEL in factory.protos.values()
+            for route in self._routes
+            for factory in (route.access, route.core)
+        )
+        self._endpoint = Endpoint(identity, self._profiles, dataless=self._dataless)
         self._plainEndpoint = Endpoint(identity)
         self._tlsEndpoint = tls.Endpoint(identity)
         self._trust = {side: config.trust for side, config in sides.items()}
@@ -328,16 +337,27 @@ class Gateway(Service):
         if terms.anonymous:
             endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
             native, secure = plain, self._anonymousTLSEndpoint
-        trust, consent = self._trust[side], self._policy.consent
+        policy = self._policy
         return KINDS[kind](
-            Materials(self._reactor, pool, pool, endpoint, plain, native, secure, trust, consent)
+            Materials(
+                self._reactor,
+                pool,
+                pool,
+                endpoint,
+                plain,
+                native,
+                secure,
+                self._trust[side],
+                consent=policy.consent,
+                lossTolerant=policy.loss_tolerant,
+            )
         )
 
     def carrier(self, records: BundleRecords) -> ChannelCarrier:
         """
         See L{e2aegw.gateway.workshop.Workshop}.
         """
-        return ChannelCarrier(self._reactor, records)
+        return ChannelCarrier(self._reactor, records, lossTolerant=self._policy.loss_tolerant)
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -497,7 +517,7 @@ class Gateway(Service):
         return self._endpoint
 
     def _anonymousEndpoint(self) -> Endpoint:
-        return Endpoint(self._newIdentity(), self._profiles)
+        return Endpoint(self._newIdentity(), self._profiles, dataless=self._dataless)
 
     def _commonPlainEndpoint(self) -> Endpoint:
         return self._plainEndpoint

@@ -28,6 +28,8 @@ from e2aegw.sansio.sdp import Description, Side
 from e2aegw.sansio.terms import Kind, Terms
 
 _DEFAULT = Terms()
+#: Media in which people may fall silent: text, chat, floor control.
+_QUIET = frozenset({"text", "message", "application"})
 
 
 @implementer(ISession)
@@ -155,14 +157,14 @@ class Session:
     @property
     def silent(self) -> bool:
         """
-        Whether nothing needs to arrive: the parties agreed to send less than
-        both could, on hold, or have a connection or a channel, in which nobody
-        has to say anything.
+        Whether the parties agreed to send less than both could: on hold; or
+        to what is only sent when somebody has something to say.
         """
-        if any(stream.pipeline is not None and stream.pipeline.stands for stream in self.streams):
-            return True
         descriptions = [party.description for party in self.parties or ()]
         sections = [each for one in descriptions if one is not None for each in one.sections]
+        live = {each.media for each in sections if not each.rejected}
+        if live and live <= _QUIET:
+            return True
         return any(
             each.direction != "sendrecv"
             # A browser that has no candidates yet says that, too.

@@ -28,7 +28,8 @@ FORMAT = "webrtc-datachannel"
 SUBPROTOCOLS: Mapping[str, tuple[str, str, str]] = {
     "msrp": ("message", "DC/MSRP", "*"),
     "bfcp": ("application", "DC/BFCP", "*"),
-    "t140": ("text", "DC/T140", "t140"),
+    # What RFC 4103 has in its examples, for a line that is refused outside.
+    "t140": ("text", "DC/T140", "98"),
     "t38": ("image", "DC/UDPTL", "t38"),
 }
 #: The subprotocols that need no address and nothing else of a description, so
@@ -128,7 +129,10 @@ class ChannelMap:
         if self.label:
             options.append(f'label="{_quoted(self.label)}"')
         if self.subprotocol:
-            options.append(f'subprotocol="{_quoted(self.subprotocol)}"')
+            # A name that is known is said as it is registered.
+            lower = self.subprotocol.lower()
+            name = lower if lower in SUBPROTOCOLS else self.subprotocol
+            options.append(f'subprotocol="{_quoted(name)}"')
         if not self.ordered:
             options.append("ordered=false")
         for name, number in (

@@ -75,11 +75,6 @@ class MemoryPort:
         """
         self.tos = tos
 
-    def setReceiveBuffer(self, size: int) -> None:
-        """
-        See L{IDatagramPort}.  Nothing waits here.
-        """
-
     def close(self) -> None:
         """
         See L{IDatagramPort}.

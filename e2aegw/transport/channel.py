@@ -53,10 +53,6 @@ SCTP_PORT = 5000
 #: another channel waits behind: at 100 Mbit/s for 40 ms, which is as much as a
 #: path in one country needs.
 RECEIVE_WINDOW = 1 << 19
-#: What the system is asked to keep of datagrams until we read them: a window's,
-#: though we may be busy, and with what it counts beside the octets of each.
-#: What it drops is a loss to the sender, and comes again after a while.
-SOCKET_BUFFER = 2 * RECEIVE_WINDOW
 #: The most octets of messages that a line's association holds because the other
 #: leg does not take them: its window, and what the rest of a message that does
 #: not fit into it may make of that.
@@ -82,8 +78,16 @@ class ChannelCarrier:
 
     authenticates = True
 
-    def __init__(self, clock: Any, dtls: DTLSTransport | BundleRecords) -> None:
+    def __init__(
+        self, clock: Any, dtls: DTLSTransport | BundleRecords, *, lossTolerant: bool = True
+    ) -> None:
+        """
+        @param clock: provides C{IReactorTime}.
+        @param dtls: what is below it.
+        @param lossTolerant: see L{Settings}.
+        """
         self.dtls = dtls
+        self._lossTolerant = lossTolerant
         self.counters = dtls.counters
         self.maxMessageSize = datachannel.DEFAULT_MESSAGE_SIZE
         self.notify: Callable[[Event], None] = _ignore
@@ -101,9 +105,6 @@ class ChannelCarrier:
         self._closed = False
         dtls.notify = self._happened
         dtls.attach(self)  # type: ignore[arg-type]
-        port = dtls.components[0].port
-        if port is not None:
-            port.setReceiveBuffer(SOCKET_BUFFER)
 
     # What the session asks for
 
@@ -267,7 +268,7 @@ class ChannelCarrier:
             self.counters["unsent too long"] += 1
             return
         try:
-            self._channels.send(share.channel, data, self._clock.seconds())
+            self._channels.send(share.channel, data, self._clock.seconds(), text=share.text)
         except (UsageError, ResourceError):
             self.counters["unsent no room"] += 1
             return
@@ -313,6 +314,7 @@ class ChannelCarrier:
             maxMessage=MAX_MESSAGE,
             lowWater=LOW_WATER,
             receiveWindow=RECEIVE_WINDOW,
+            lossTolerant=self._lossTolerant,
         )
         self._association = Association(settings)
         self._channels = Channels(self._association, client=self.dtls.isClient)

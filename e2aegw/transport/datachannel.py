@@ -37,6 +37,8 @@ class DataChannel:
 
     @ivar map: how the description calls it.
     @ivar channel: the channel, while there is an association.
+    @ivar text: whether what is written is called text, in UTF-8; the protocol
+        says so by an attribute of that name.
     @ivar connected: whether what is written reaches the remote party.  When it
         becomes so, a protocol that has a method C{connectionOpened} is told.
     """
@@ -49,6 +51,7 @@ class DataChannel:
         self.map = map
         self.channel: Channel | None = None
         self.protocol: Any = None
+        self.text = False
         self.notify: Callable[[Event], None] = _ignore
         self.counters: dict[str, int] = defaultdict(int)
         self._producer: Any = None
@@ -113,6 +116,7 @@ class DataChannel:
         See L{IMediaTransport}.
         """
         self.protocol = protocol
+        self.text = bool(getattr(protocol, "text", False))
         protocol.makeConnection(self)  # type: ignore[arg-type]
 
     # ITransport

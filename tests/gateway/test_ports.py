@@ -58,11 +58,6 @@ class Port:
         See L{IDatagramPort}.
         """
 
-    def setReceiveBuffer(self, size: int) -> None:
-        """
-        See L{IDatagramPort}.
-        """
-
     def close(self) -> None:
         """
         See L{IDatagramPort}.

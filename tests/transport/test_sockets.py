@@ -276,7 +276,6 @@ class PortTests(SocketTestCase):
         """
         port = self.bind()
         port.setTOS(184)
-        port.setReceiveBuffer(5000)
         second = port.connected(self.sender.getsockname())
         self.addCleanup(second.close)
         self.assertEqual(second.getsockopt(socket.IPPROTO_IP, socket.IP_TOS), 184)
