@@ -38,7 +38,7 @@ def mentioned(value: Any, path: str = "") -> set[str]:
     """
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return mentioned(value[0], path)
-    if isinstance(value, dict) and path != "adapter.":
+    if isinstance(value, dict) and path not in ("adapter.", "filter."):
         return {key for name, each in value.items() for key in mentioned(each, f"{path}{name}.")}
     return {path[:-1]}
 
