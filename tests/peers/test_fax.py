@@ -209,9 +209,7 @@ class DTLSTests(FaxTestCase):
         """
         The UE is called.
         """
-        offer = self.ask(
-            "offer", describe(self.core.port), direction=["core", "access"], e2ae="udptl-dtls"
-        )
+        offer = self.ask("offer", describe(self.core.port), direction=["core", "access"], e2ae="udptl-dtls")
         for line in ("a=setup:actpass", "a=tls-id:", "a=3ge2ae:applied"):
             self.assertIn(line, offer)
         self.agreed(offer)
@@ -350,9 +348,7 @@ class DTLSTests(FaxTestCase):
         The handshake fails, that is told, and no datagram passes in the clear.
         """
         line = f"access line 0: DTLS failed: {reason}"
-        until(
-            lambda: self.turned(lambda: line in self.gateway.output()), line, explain=self.gateway.output
-        )
+        until(lambda: self.turned(lambda: line in self.gateway.output()), line, explain=self.gateway.output)
         machines = self.machines(Wire(), toCore=False)
         for _ in range(50):
             machines[1].tick()
@@ -420,8 +416,6 @@ class ChannelTests(FaxTestCase):
         channel.accept(reply["sdp"])
         until(lambda: channel.opened, "the channel is open", explain=self.gateway.output)
         machines = self.machines(channel)
-        transmit(
-            list(zip(machines, (channel.socket, self.core.socket), strict=True)), seconds=PATIENCE
-        )
+        transmit(list(zip(machines, (channel.socket, self.core.socket), strict=True)), seconds=PATIENCE)
         self.assertPage(*machines)
         self.assertGreater(self.core.lost, 0)
