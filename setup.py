@@ -58,6 +58,7 @@ setup(
     entry_points={
         "console_scripts": ["e2aegw = e2aegw.__main__:main"],
         "e2aegw.adapters": [
+            "bfcp = e2aegw.adapter.bfcp:Factory",
             "msrp = e2aegw.adapter.msrp:Factory",
             "relay = e2aegw.adapter.relay:Factory",
             "rtp = e2aegw.adapter.rtp:Factory",

@@ -18,7 +18,7 @@ from e2aegw.gateway.control import LIST_LIMIT, NGControl
 from e2aegw.gateway.dialogues import MAX_DIALOGUES
 from e2aegw.gateway.ngport import NGPort
 from e2aegw.gateway.session import Session
-from e2aegw.sansio import events
+from e2aegw.sansio import bfcp, events
 from e2aegw.sansio.dtls import HANDSHAKE_TIMEOUT, MTU
 from e2aegw.sansio.ice import MAX_REFUSALS
 from e2aegw.sansio.sdp import Side
@@ -42,6 +42,7 @@ COUNTING = (
     *PACKAGE.glob("application/*.py"),
     *PACKAGE.glob("transport/*.py"),
     *(PACKAGE / "sansio" / f"{name}.py" for name in ("dtls", "ice", "rtp", "srtp")),
+    *PACKAGE.glob("sansio/bfcp*.py"),
 )
 #: Reasons that an association gives to whoever sends through it, not to a
 #: counter of a call's: L{e2aegw.sansio.dtls.Association.send}.
@@ -52,7 +53,7 @@ def reasons() -> Iterator[str]:
     """
     Why packets are dropped or not sent.
     """
-    yield from (*REASONS.values(), "malformed")
+    yield from (*REASONS.values(), *bfcp.REASONS.values(), "malformed")
     for path in COUNTING:
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "RemoteError":

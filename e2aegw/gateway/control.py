@@ -99,7 +99,7 @@ class NGControl(Service):
         self._clock: IReactorTime = reactor
         self._gateway = gateway
         self._addresses = list(addresses)
-        self._directions = directions
+        self._reader = ngflags.Reader(directions)
         self._deleteDelay = deleteDelay
         self._dialogues = Dialogues()
         self._ports: list[Any] = []
@@ -167,7 +167,7 @@ class NGControl(Service):
             return self._error("", "", UNRECOGNIZED)
         callID = ""
         try:
-            request = ngflags.read(message.fields, self._directions)
+            request = self._reader.read(message.fields)
             callID = request.callID
             if request.unknown:
                 self._report(request.unknown)

@@ -315,7 +315,7 @@ class Pipeline:
         def notify(event: Event) -> None:
             if isinstance(event, _UNSETTLING):
                 self.reclaim()
-            self._observe(replace(event, side=leg.side.value, line=leg.line))
+            self._observe(event.placed(leg.side.value, leg.line))
             if isinstance(event, _SETTLING):
                 self._started = self._started or isinstance(event, MediaStarted)
                 self.tryOffload()

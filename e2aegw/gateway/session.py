@@ -8,7 +8,6 @@ party gets.
 """
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -76,7 +75,7 @@ class Session:
         See L{ISession}.
         """
         if terms.kind is not Kind.OFFER:
-            terms = replace(terms, kind=Kind.OFFER)
+            terms = terms.but(kind=Kind.OFFER)
         return self._do(
             (sdp, side, terms, answerer), terms, lambda: self._offer(sdp, side, terms, int(answerer))
         )
@@ -86,7 +85,7 @@ class Session:
         See L{ISession}.
         """
         if terms.kind is not Kind.ANSWER:
-            terms = replace(terms, kind=Kind.ANSWER)
+            terms = terms.but(kind=Kind.ANSWER)
         return self._do((sdp, terms), terms, lambda: self._answer(sdp, terms))
 
     def block(self, answerer: bool, blocked: bool) -> None:
@@ -365,7 +364,7 @@ class Session:
                 if pipeline is not None:
                     there = pipeline.legs[1 - who]
                     decision = there.protect(decision)
-                    terms = replace(terms, addressFamily=terms.addressFamily or there.version)
+                    terms = terms.but(addressFamily=terms.addressFamily or there.version)
                 pipeline = self._build(stream, section, near, far, decision, terms, who, bundled)
             applies = pipeline.configure(who, section, terms)
         except NegotiationError as e:
@@ -400,7 +399,7 @@ class Session:
         @raise NegotiationError: nothing can be done with it.
         """
         # A line that is added later is one of the same UE, whoever adds it.
-        known = terms if terms.e2ae == self._agreed else replace(terms, e2ae=self._agreed)
+        known = terms if terms.e2ae == self._agreed else terms.but(e2ae=self._agreed)
         decision = decide(section, near.side, far.side, known)
         pipeline = stream.pipeline
         if pipeline is None or stream.agreed is None or section.media != stream.agreed.section.media:
@@ -624,7 +623,7 @@ class Session:
             if near.transport.muxed:
                 mux = mux | {"accept"}
         if mux != terms.rtcpMux or ice is not terms.ice:
-            terms = replace(terms, rtcpMux=mux, ice=ice)
+            terms = terms.but(rtcpMux=mux, ice=ice)
         lines = list(leg.adapter.describe(terms))
         # What the adapter lets pass, the other party has said already.
         passes = leg.adapter.passes

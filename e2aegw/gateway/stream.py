@@ -3,7 +3,7 @@ What a session knows of its parties and of each medium between them.
 """
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from e2aegw.errors import UsageError
 from e2aegw.gateway.layout import Layout, Place
@@ -78,7 +78,7 @@ class Party:
             carrier = self.carriers[line] = make()
             carrier.section = self.now.carriers[line]
             side = self.side.value
-            carrier.notify = lambda event: observe(replace(event, side=side, line=line))
+            carrier.notify = lambda event: observe(event.placed(side, line))
         return carrier.share(self.now.maps[place])
 
     def atLine(self, line: int, sections: Mapping[int, Section], agreed: Set[int], terms: Terms) -> Section:

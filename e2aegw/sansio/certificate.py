@@ -40,7 +40,7 @@ _EXPONENT = 65537
 #: The curves that TLS peers have (RFC 8446 clause 9.1 and its SHOULDs).
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
-_OCTET = re.compile(r"[0-9A-Fa-f]{2}\Z")
+_DIGEST = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})*")
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -70,12 +70,13 @@ class Fingerprint:
         words = value.split()
         if len(words) != 2:
             raise NegotiationError("malformed fingerprint attribute")
-        function, octets = words[0].lower(), words[1].split(":")
-        if not all(_OCTET.match(octet) for octet in octets):
+        function, digest = words[0].lower(), words[1]
+        if not _DIGEST.fullmatch(digest):
             raise NegotiationError("malformed fingerprint attribute")
-        if len(octets) != _OCTETS.get(function, len(octets)):
+        octets = (len(digest) + 1) // 3
+        if octets != _OCTETS.get(function, octets):
             raise NegotiationError("the fingerprint has the wrong length")
-        return cls(function, words[1].upper())
+        return cls(function, digest.upper())
 
     @classmethod
     def of(cls, der: bytes, function: str = "sha-256") -> Self:

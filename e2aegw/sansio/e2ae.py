@@ -17,6 +17,8 @@ PLAIN_PROTOS = frozenset({"RTP/AVP", "RTP/AVPF"})
 SDES_PROTOS = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 DTLS_PROTOS = frozenset({"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"})
 RTP_PROTOS = PLAIN_PROTOS | SDES_PROTOS | DTLS_PROTOS
+#: What floor control travels on (RFC 8856 clause 4), as far as it is spoken here.
+BFCP_PROTOS = frozenset({"TCP/BFCP", "TCP/TLS/BFCP", "UDP/BFCP", "UDP/TLS/BFCP"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,10 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
     if proto.upper() in SECURABLE:
         return _decideSecurable(section, proto, near, far, terms)
     given = protection(section)
-    if given is None:
-        return Decision(False, proto)
     asked = (terms.transportProtocol or "").upper()
+    if given is None:
+        # Floor control says the same over all of these.
+        return Decision(False, asked if {asked, proto.upper()} <= BFCP_PROTOS else proto)
     if asked not in RTP_PROTOS:
         asked = ""
     # A profile names one way to agree on keys; a controller that does not want

@@ -36,6 +36,7 @@ from typing import TypeAlias
 from aioice import stun
 
 from e2aegw.errors import NegotiationError, RemoteError
+from e2aegw.sansio.binding import UsualRequest, parseUsual, response, seal
 from e2aegw.sansio.candidates import LOCAL_PREFERENCE
 from e2aegw.sansio.flow import Address
 
@@ -72,7 +73,6 @@ _PWD = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _HEADER = struct.Struct("!HHI")
 _ATTRIBUTE = struct.Struct("!HH")
 _INTEGRITY = 0x0008
-_FINGERPRINT = 0x8028
 _UNKNOWN_ATTRIBUTES = 0x000A
 
 #: The comprehension-required attributes that may stand in a Binding request
@@ -389,6 +389,10 @@ class Agent:
         if kind > 0x3FFF or cookie != stun.COOKIE or length != size - stun.HEADER_LENGTH:
             raise RemoteError("STUN header")
         unknown = _walk(data)
+        message: stun.Message | UsualRequest | None = parseUsual(data)
+        if message is not None:
+            self._request(message, unknown, component, source, now)
+            return
         try:
             message = stun.parse_message(data)
         except (ValueError, LookupError, TypeError, ArithmeticError, struct.error) as e:
@@ -404,7 +408,12 @@ class Agent:
             self._response(message, unknown, component, source, now)
 
     def _request(
-        self, message: stun.Message, unknown: list[int], number: int, source: Address, now: float
+        self,
+        message: stun.Message | UsualRequest,
+        unknown: list[int],
+        number: int,
+        source: Address,
+        now: float,
     ) -> None:
         attributes, transaction = message.attributes, message.transaction_id
         # RFC 8489 clause 9.1.3, in its order.
@@ -427,10 +436,7 @@ class Agent:
         if before is not None and before != source:
             # The integrity does not cover the source.
             raise RemoteError("STUN replay")
-        response = stun.Message(
-            stun.Method.BINDING, stun.Class.RESPONSE, transaction, {"XOR-MAPPED-ADDRESS": source}
-        )
-        self._send(_seal(bytes(response), key), number, source)
+        self._send(seal(response(transaction, source), key), number, source)
         if before is None:
             self._transactions[transaction] = source
             if len(self._transactions) > MAX_TRANSACTIONS:
@@ -555,7 +561,7 @@ class Agent:
                 "ICE-CONTROLLED": self._tiebreaker,
             },
         )
-        self._send(_seal(bytes(request), remote.pwd.encode()), number, destination)
+        self._send(seal(bytes(request), remote.pwd.encode()), number, destination)
 
     def _loseConsent(self, number: int, component: _Component, reason: str) -> None:
         assert component.selected is not None and component.generation is not None
@@ -583,15 +589,15 @@ class Agent:
             if self._refusals >= MAX_REFUSALS:
                 raise RemoteError("STUN refusals")
             self._refusals += 1
-        response = stun.Message(
+        error = stun.Message(
             stun.Method.BINDING, stun.Class.ERROR, transaction, {"ERROR-CODE": (code, _REASONS[code])}
         )
-        data = bytes(response)
+        data = bytes(error)
         if unknown:
             # RFC 8489 clause 14.13, which the codec does not have.
             value = struct.pack(f"!{len(unknown)}H", *unknown)
             data += _ATTRIBUTE.pack(_UNKNOWN_ATTRIBUTES, len(value)) + value + bytes(-len(value) % 4)
-        self._send(_seal(data, key), number, source)
+        self._send(seal(data, key), number, source)
         self._tell(Refused(number, source, code))
 
     def _tell(self, event: Event) -> None:
@@ -635,16 +641,3 @@ def _walk(data: bytes) -> list[int]:
         elif kind < 0x8000 and not authentic and kind not in _UNDERSTOOD and kind not in unknown:
             unknown.append(kind)
     return unknown
-
-
-def _seal(data: bytes, key: bytes | None) -> bytes:
-    """
-    Add MESSAGE-INTEGRITY, if there is a key, and FINGERPRINT to a message
-    (RFC 8489 clauses 14.5 and 14.7).
-
-    The codec can do so as well, but writes the whole message three times.
-    """
-    if key is not None:
-        data += _ATTRIBUTE.pack(_INTEGRITY, 20) + stun.message_integrity(data, key)
-    data += _ATTRIBUTE.pack(_FINGERPRINT, 4) + struct.pack("!I", stun.message_fingerprint(data))
-    return stun.set_body_length(data, len(data) - stun.HEADER_LENGTH)

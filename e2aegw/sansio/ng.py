@@ -109,10 +109,11 @@ class _Decoder(BencodeDecoder):  # type: ignore[misc]
         result: Fields = {}
         f += 1
         functions = self.decode_func
+        string = self.decode_string
         while x[f] != _END:
-            key, f = self.decode_string(x, f)
+            key, f = string(x, f)
             if _ZERO <= x[f] <= _NINE:
-                result[key], f = self.decode_string(x, f)
+                result[key], f = string(x, f)
                 continue
             c = x[f : f + 1]
             value, f = functions[c](x, f, depth=depth + 1)
@@ -120,6 +121,19 @@ class _Decoder(BencodeDecoder):  # type: ignore[misc]
                 earlier.extend(value)
             else:
                 result[key] = value
+        return result, f + 1
+
+    def decode_list(self, x: bytes, f: int, depth: int = 0, **_: object) -> tuple[list[Any], int]:
+        if depth > self.max_depth:
+            raise ValueError("depth")
+        result: list[Any] = []
+        f += 1
+        while x[f] != _END:
+            if _ZERO <= x[f] <= _NINE:
+                value, f = self.decode_string(x, f)
+            else:
+                value, f = self.decode_func[x[f : f + 1]](x, f, depth=depth + 1)
+            result.append(value)
         return result, f + 1
 
 

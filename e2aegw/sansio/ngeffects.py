@@ -28,6 +28,10 @@ PROTOCOLS: Final = (
     "RTP/SAVPF",
     "UDP/TLS/RTP/SAVP",
     "UDP/TLS/RTP/SAVPF",
+    "TCP/BFCP",
+    "TCP/TLS/BFCP",
+    "UDP/BFCP",
+    "UDP/TLS/BFCP",
 )
 #: What a UE and the network can agree on at registration.
 E2AE: Final = frozenset({"sdes-srtp", "msrp-tls", "bfcp-tls", "udptl-dtls", "webrtc"})
@@ -281,7 +285,7 @@ def toInterface(reading: Reading, name: str, value: Any) -> None:
 
 def transportProtocol(reading: Reading, name: str, value: Any) -> None:
     """
-    C{transport-protocol}: the profile of RTP lines.
+    C{transport-protocol}: the profile of RTP lines, or what BFCP travels on.
     """
     text = readText(value)
     if text is None:

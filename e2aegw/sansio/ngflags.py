@@ -248,7 +248,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _flag(
         "transport-protocol",
         ngeffects.transportProtocol,
-        "the profile of RTP lines; other media keep theirs",
+        "the profile of RTP lines, or what BFCP travels on; other media keep theirs",
         values=", ".join(f"``{p}``" for p in ngeffects.PROTOCOLS),
     ),
     _flag(
@@ -482,15 +482,82 @@ def read(fields: Fields, sides: Mapping[str, Side]) -> Request:
 
     @raise UsageError: C{direction} names no side.  The text is for the reply.
     """
+    reading = _understand(fields, sides)
+    return _request(reading, Terms(**reading.terms), {})
+
+
+def _understand(fields: Fields, sides: Mapping[str, Side]) -> Reading:
     command: str = fields["command"]
     reading = Reading(command, sides)
     if command == "answer":
         reading.terms["kind"] = Kind.ANSWER
     _applyFields(reading, fields)
+    return reading
+
+
+def _request(reading: Reading, terms: Terms, own: dict[str, str]) -> Request:
     return Request(
-        command=command,
-        terms=Terms(**reading.terms),
+        command=reading.command,
+        terms=terms,
         warnings=tuple(reading.refused),
         unknown=tuple(reading.unknown),
-        **reading.request,
+        **{**reading.request, **own},
     )
+
+
+#: What is another with each message, and no flag, by the names that controllers
+#: write: where it goes.
+_OWN: Final = {
+    "sdp": "sdp",
+    "call-id": "callID",
+    "from-tag": "fromTag",
+    "to-tag": "toTag",
+    "via-branch": "viaBranch",
+}
+#: Sets of flags that a L{Reader} remembers.  A controller's script has a few.
+MAX_KNOWN = 128
+#: The longest text of a flag that it remembers.
+MAX_KNOWN_LENGTH = 256
+
+
+class Reader:
+    """
+    L{read} for one controller after another, whose scripts say the same flags
+    with every call: they are understood once.
+    """
+
+    def __init__(self, sides: Mapping[str, Side]) -> None:
+        """
+        @param sides: what C{direction} calls the sides.
+        """
+        self._sides = sides
+        self._known: dict[object, tuple[Reading, Terms]] = {}
+
+    def read(self, fields: Fields) -> Request:
+        """
+        See L{read}.
+
+        @raise UsageError: C{direction} names no side.
+        """
+        own: dict[str, str] = {}
+        flags: list[object] = []
+        for key, value in fields.items():
+            kind = type(value)
+            if kind is str and key in _OWN:
+                own[_OWN[key]] = value
+            elif (kind is str and len(value) <= MAX_KNOWN_LENGTH) or kind is int:
+                flags += key, value
+            elif kind is list and all(type(v) is str and len(v) <= MAX_KNOWN_LENGTH for v in value):
+                flags += key, tuple(value)
+            else:
+                return read(fields, self._sides)
+        about = tuple(flags)
+        known = self._known.get(about)
+        if known is None:
+            reading = _understand({k: v for k, v in fields.items() if k not in _OWN}, self._sides)
+            known = reading, Terms(**reading.terms)
+            if len(about) <= MAX_KNOWN:
+                if len(self._known) >= MAX_KNOWN:
+                    self._known.clear()
+                self._known[about] = known
+        return _request(*known, own)

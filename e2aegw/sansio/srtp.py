@@ -63,6 +63,9 @@ class Profile(enum.Enum):
     AES_CM_128_HMAC_SHA1_80 = "AES_CM_128_HMAC_SHA1_80"
     AES_CM_128_HMAC_SHA1_32 = "AES_CM_128_HMAC_SHA1_32"
 
+    # Members are what they are; Enum's own makes a hash of the name, in Python.
+    __hash__ = object.__hash__
+
     @property
     def dtls(self) -> str:
         return _PROFILES[self][0]
@@ -94,6 +97,21 @@ _PROFILES = {
 }
 
 
+def _policy(profile: Profile, inbound: bool) -> Any:
+    """
+    What libsrtp wants to know of a context, but for its key.
+    """
+    policy = ffi.new("srtp_policy_t *")
+    number = _PROFILES[profile][3]
+    lib.srtp_crypto_policy_set_from_profile_for_rtp(ffi.addressof(policy.rtp), number)
+    lib.srtp_crypto_policy_set_from_profile_for_rtcp(ffi.addressof(policy.rtcp), number)
+    policy.ssrc.type = Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND
+    return policy
+
+
+_policies = {(profile, way): _policy(profile, way) for profile in Profile for way in (False, True)}
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """
@@ -118,14 +136,15 @@ class Context:
     __slots__ = ("_owner", "profile", "session", "sources")
 
     def __init__(self, keys: Keys, *, inbound: bool) -> None:
-        policy = Policy(
-            key=keys.material,
-            ssrc_type=Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND,
-            srtp_profile=_PROFILES[keys.profile][3],
-        )
-        policy.window_size = REPLAY_WINDOW
+        policy = _policies[keys.profile, inbound]
+        if len(keys.material) != keys.profile.keyLength + keys.profile.saltLength:
+            raise ValueError("a key of the wrong length")
+        key = ffi.from_buffer("unsigned char[]", keys.material)
+        policy.key, policy.window_size = key, REPLAY_WINDOW
         owner = ffi.new("srtp_t *")
-        if lib.srtp_create(owner, policy._policy) != _OK:
+        status = lib.srtp_create(owner, policy)
+        policy.key = ffi.NULL
+        if status != _OK:
             raise ValueError("libsrtp refused the policy")
         self._owner = ffi.gc(owner, _release)
         self.profile = keys.profile

@@ -9,6 +9,7 @@ the far party is told; L{Terms} says which is which.
 import enum
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Any, Self
 
 from e2aegw.sansio.sdp import Side
 
@@ -21,6 +22,9 @@ class Kind(enum.Enum):
     OFFER = "offer"
     ANSWER = "answer"
 
+    # Members are what they are; Enum's own makes a hash of the name, in Python.
+    __hash__ = object.__hash__
+
 
 class ICE(enum.Enum):
     """
@@ -30,6 +34,9 @@ class ICE(enum.Enum):
     DEFAULT = "default"
     REMOVE = "remove"
     FORCE = "force"
+
+    # Members are what they are; Enum's own makes a hash of the name, in Python.
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +57,8 @@ class Terms:
         otherwise to C{receivedFrom}.
     @ivar asymmetric: the near party sends from another address than it
         receives at: never latch onto the source of its packets.
-    @ivar transportProtocol: the profile to use (C{"RTP/AVP"}, ...), or L{None}.
+    @ivar transportProtocol: the profile to use (C{"RTP/AVP"}, ...), or the
+        transport of floor control (C{"TCP/BFCP"}, ...), or L{None}.
     @ivar ice: whether to speak ICE.
     @ivar dtls: C{"active"}, C{"passive"}, C{"off"}, or L{None} for what fits.
     @ivar sdes: whether SDES keys may be offered at all.
@@ -90,3 +98,14 @@ class Terms:
     rtcpLine: bool = True
     e2ae: Set[str] | None = None
     anonymous: bool = False
+
+    def but(self, **changes: Any) -> Self:
+        """
+        The same, but for some.  C{dataclasses.replace} does so, too, and takes
+        four times as long.
+        """
+        terms = object.__new__(type(self))
+        put = object.__setattr__
+        for name in self.__dataclass_fields__:
+            put(terms, name, changes[name] if name in changes else getattr(self, name))
+        return terms

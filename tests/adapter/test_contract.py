@@ -5,10 +5,11 @@ The adapters that come with the gateway keep the promises that all do.
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from e2aegw.adapter import relay, rtp, srtp, udptl
+from e2aegw.adapter import bfcp, relay, rtp, srtp, udptl
 from e2aegw.errors import ConfigError, NegotiationError
 from e2aegw.interfaces import IKeyExporter
 from e2aegw.sansio.sdp import Line, Section
@@ -19,6 +20,9 @@ from e2aegw.testing.contract import RTP_UNITS
 from tests.sansio.udptlcodec import encode
 
 CRYPTO = Line("crypto", "1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40)
+#: Floor 543 is asked for, and nobody has it.
+FLOOR_REQUEST = bytes.fromhex("20010001 000004d2 007b00ea 0504021f")
+FLOOR_STATUS = bytes.fromhex("20080001 000004d2 000000ea 0504021f")
 FINGERPRINT = Line("fingerprint", "sha-256 " + ":".join(["00"] * 32))
 
 
@@ -199,3 +203,48 @@ class SRTPTests(AdapterContract, SynchronousTestCase):
         for unit, wire in zip(self.units(), transport.written + transport.writtenControl, strict=True):
             self.assertNotEqual(unit, wire)
             adapter.dataReceived(wire)
+
+
+class BFCPTests(AdapterContract, SynchronousTestCase):
+    """
+    Floor control.
+    """
+
+    def makeFactory(self) -> Any:
+        """
+        See L{AdapterContract}.
+        """
+        return bfcp.Factory(clock=Clock())
+
+    def accepted(self, proto: str) -> list[tuple[Section, Terms]]:
+        """
+        See L{AdapterContract}.
+        """
+        lines = (Line("floorctrl", "c-only"), Line("bfcpver", "1 2"))
+        media = Section("application", 4000, proto, ["*"], address="192.0.2.2", lines=lines)
+        return [(media, Terms(kind=Kind.OFFER))]
+
+    def refused(self, proto: str) -> list[tuple[Section, Terms]]:
+        """
+        See L{AdapterContract}.
+        """
+        media = Section("application", 4000, proto, ["*"], lines=[Line("bfcpver", "3")])
+        other = "UDP/BFCP" if proto.startswith("TCP") else "TCP/BFCP"
+        return [
+            *super().refused(proto),
+            (media, Terms(kind=Kind.OFFER)),
+            (Section("application", 4000, other, ["*"]), Terms(kind=Kind.ANSWER)),
+        ]
+
+    def units(self) -> tuple[bytes, ...]:
+        """
+        See L{AdapterContract}.
+        """
+        return FLOOR_REQUEST, FLOOR_STATUS
+
+    def wire(self, proto: str) -> list[bytes]:
+        """
+        See L{AdapterContract}.
+        """
+        first = b"\x40" if proto.startswith("UDP") else b"\x20"
+        return [first + unit[1:] for unit in self.units()]

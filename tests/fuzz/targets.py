@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import HOP_BY_HOP, Description
-from tests.fuzz import datachannel, dcep, dtls, keys, msrp, rtp, sctp, srtp, stun, udptl
+from tests.fuzz import bfcp, datachannel, dcep, dtls, keys, msrp, rtp, sctp, srtp, stun, udptl
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -58,6 +58,7 @@ def sdp(data: bytes) -> None:
             assert HOP_BY_HOP.isdisjoint(line.name for line in section.endToEnd())
 
 
+target(*bfcp.SEEDS)(bfcp.bfcp)
 target(*datachannel.SEEDS)(datachannel.channels)
 target(*dcep.SEEDS)(dcep.dcep)
 target(*dtls.SEEDS)(dtls.dtls)

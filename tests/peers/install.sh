@@ -5,11 +5,11 @@
 set -eu
 cd "$(dirname "$0")"
 
-# libsrtp2-dev, libusrsctp-dev and gcc are for the load generator of the
-# benchmark and for the SCTP peer.
+# libre-dev, libsrtp2-dev, libusrsctp-dev and gcc are for the floor control peer,
+# the load generator of the benchmark and the SCTP peer.
 PACKAGES="baresip-core chromium firefox-esr gcc kamailio
-kamailio-websocket-modules libc6-dev libspandsp2 libsrtp2-dev libtiff-tools libusrsctp-dev openssl
-rtpengine-daemon sip-tester tshark"
+kamailio-websocket-modules libc6-dev libre-dev libspandsp2 libsrtp2-dev libtiff-tools
+libusrsctp-dev openssl rtpengine-daemon sip-tester tshark"
 SERVICES="kamailio rtpengine-daemon"
 POLICY=/usr/sbin/policy-rc.d
 

@@ -65,6 +65,8 @@ BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
+LIBRE = Peer(name="libre", library="re", file=Path("/usr/include/re/re_bfcp.h"))
+GCC = Peer(name="gcc", program="gcc")
 SPANDSP = Peer(name="spandsp", library="spandsp")
 TIFFCP = Peer(name="tiffcp", program="tiffcp")
 OPENSSL = Peer(name="openssl", program="openssl")
@@ -100,8 +102,10 @@ __all__ = [
     "CHROMIUM",
     "CI",
     "FIREFOX",
+    "GCC",
     "JSSIP",
     "KAMAILIO",
+    "LIBRE",
     "OPENSSL",
     "PAGE",
     "RTPENGINE",

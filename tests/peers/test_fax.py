@@ -309,7 +309,17 @@ class DTLSTests(FaxTestCase):
         self.assertFax(self.client("-cipher", "ECDHE-RSA-AES128-GCM-SHA256"))
         shark.end()
         decoded = subprocess.run(
-            ["tshark", "-r", capture, "-d", f"udp.port=={self.core.port},t38", "-Y", "t38", "-T", "fields"]
+            [
+                "tshark",
+                "-r",
+                str(capture),
+                "-d",
+                f"udp.port=={self.core.port},t38",
+                "-Y",
+                "t38",
+                "-T",
+                "fields",
+            ]
             + ["-e", "t38.seq_number", "-e", "_ws.col.Info"],
             check=True,
             capture_output=True,

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
+from OpenSSL._util import lib
 from twisted.trial.unittest import SynchronousTestCase
 
 from e2aegw.errors import RemoteError
@@ -29,6 +30,7 @@ from e2aegw.sansio.dtls import (
     Failed,
     Received,
 )
+from e2aegw.sansio.dtlsconnection import Connection
 from e2aegw.sansio.srtp import Profile
 from tests.sansio.dtlspeer import (
     DTLS_1_0,
@@ -252,7 +254,7 @@ class RefusalTests(SynchronousTestCase):
         context.use_certificate(OURS.certificate)
         context.use_privatekey(OURS.key)
         context.set_options(SSL.OP_NO_QUERY_MTU)
-        association = Association(SSL.Connection(context, None), client=False)
+        association = Association(Connection(context, client=False, mtu=MTU), client=False)
         shake(association, Peer(client=True, profiles=b""))
         self.assertEqual(events(association), [Failed("no certificate")])
 
@@ -610,7 +612,7 @@ class DataTests(SynchronousTestCase):
         with contextlib.suppress(SSL.Error):
             association._connection.shutdown()
             association._connection.shutdown()
-        association._connection.set_accept_state()
+        lib.SSL_set_accept_state(association._connection._ssl)
         association.close()
         self.assertTrue(association.failed)
 
