@@ -42,10 +42,10 @@ _CLIENT_HELLO = 1
 #: make handshakes cost more.
 _CIPHERS = b"ECDHE+AES128+AESGCM:ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!eNULL"
 _EXPORTER = b"EXTRACTOR-dtls_srtp"
+_PROFILES = {profile.dtls: profile for profile in Profile}
 #: The group ffdhe2048 (RFC 7919 appendix A.1), without which a server has no
 #: DHE suites.
 _GROUP = Path(__file__).with_name("ffdhe2048.pem")
-_PROFILES = {profile.dtls: profile for profile in Profile}
 
 
 @dataclass(frozen=True, slots=True)
