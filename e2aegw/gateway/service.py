@@ -135,7 +135,6 @@ class Gateway(Service):
         identity = identity or self._newIdentity()
         self._identity, self._rsa = identity, rsa
         self._endpoint = Endpoint(identity, self._profiles)
-        self._plainEndpoint = Endpoint(identity)
         self._nativeEndpoint: Endpoint | None = None
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
@@ -278,12 +277,11 @@ class Gateway(Service):
             if strict:
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
-        endpoint, plain, native = self._commonEndpoint, self._commonPlainEndpoint, self._commonNativeEndpoint
+        endpoint, native = self._commonEndpoint, self._commonNativeEndpoint
         if terms.anonymous:
-            endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
-            native = plain
+            endpoint, native = self._anonymousEndpoint, self._anonymousNativeEndpoint
         consent = self._policy.consent
-        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, plain, native, consent))
+        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, native, consent))
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -421,10 +419,7 @@ class Gateway(Service):
     def _anonymousEndpoint(self) -> Endpoint:
         return Endpoint(self._newIdentity(), self._profiles)
 
-    def _commonPlainEndpoint(self) -> Endpoint:
-        return self._plainEndpoint
-
-    def _anonymousPlainEndpoint(self) -> Endpoint:
+    def _anonymousNativeEndpoint(self) -> Endpoint:
         # An RSA key for one call would hold up all the others.
         return Endpoint(self._newIdentity())
 

@@ -417,6 +417,9 @@ class Session:
         if protectionOf(decision.proto) is Protection.NONE and 1 - who in stream.protected:
             # Nobody takes protection away from a UE that asked for it.
             return asItWas
+        if protection(section) is leg.protection is Protection.TLS and not sealed:
+            # Who was told of it, and not asked, does not ask later.
+            return asItWas
         return decision
 
     def _serves(

@@ -28,7 +28,6 @@ class Materials:
     @ivar streams: where to get TCP ports.
     @ivar endpoint: our certificate, and what SRTP needs; called when one is
         needed.
-    @ivar plain: our certificate alone.
     @ivar native: our certificates, one that browsers want and one of RSA, for
         terminals that are no browsers.
     @ivar consent: whether to check for consent ourselves.
@@ -38,7 +37,6 @@ class Materials:
     ports: IPortSource
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
-    plain: Callable[[], Endpoint]
     native: Callable[[], Endpoint]
     consent: bool = False
 
