@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WHEELS := --disable-pip-version-check --only-binary :all:
 .DEFAULT_GOAL := help
-.PHONY: .venv help demo test peers lint format types docs bench fuzz coverage package clean
+.PHONY: .venv help demo test peers lint format types docs bench fuzz coverage package deb clean
 
 help: ## this list
 	@sed -n 's/^\([a-z.]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -51,11 +51,11 @@ docs: .venv ## the manual and the API's pages, in docs/_build/html
 	$(BIN)/pydoctor -q -W --intersphinx-file docs/_build/others.inv::https:/ e2aegw
 	@echo docs/_build/html/index.html
 
-bench: .venv ## measure against rtpengine and write docs/benchmarks.md (root)
-	$(BIN)/python -m bench
+bench: .venv ## measure against rtpengine and write docs/benchmarks.md (root); PARTS="pairs handshakes" for some
+	$(BIN)/python -m bench $(PARTS)
 
-fuzz: .venv ## throw garbage at every parser; SECONDS=600 for each
-	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
+fuzz: .venv ## throw garbage at every parser; SECONDS=600 for each, or those of TARGETS="sctp sdp"
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60) $(TARGETS)
 
 coverage: .venv ## which lines and branches the tests reach
 	$(BIN)/coverage run -m tests
@@ -64,6 +64,13 @@ coverage: .venv ## which lines and branches the tests reach
 
 package: .venv ## a wheel and a source archive, in dist/
 	$(BIN)/python -m build --no-isolation
+
+deb: ## a Debian package with a service, in dist/ (debhelper, python3-pip, python3-venv)
+	rm -rf build/deb
+	mkdir -p build/deb/e2aegw dist
+	cp -r Dockerfile LICENSE README.rst debian docs e2aegw pyproject.toml setup.py tap-configs twisted build/deb/e2aegw
+	cd build/deb/e2aegw && dpkg-buildpackage --no-sign --build=binary
+	mv build/deb/e2aegw_*.deb dist
 
 clean: ## remove what make made
 	rm -rf .venv build dist *.egg-info docs/_build _trial_temp* .coverage* .hypothesis .mypy_cache .ruff_cache

@@ -44,8 +44,16 @@ access = "srtp"
 core = "rtp"
 
 [[route]]
+access = "msrp"
+core = "msrp"
+
+[[route]]
 access = "udptl"
 core = "udptl"
+
+[[route]]
+access = "msrp"
+core = "msrp"
 """
 
 
@@ -125,7 +133,7 @@ class Gateway(Program):
 
     name = "e2aegw"
     # Nobody else has these: no port can be taken.
-    hosts = "127.101.0.1", "127.101.0.2"
+    hosts: ClassVar[tuple[str, str]] = "127.101.0.1", "127.101.0.2"
 
     def command(self, directory: Path) -> Sequence[str]:
         """

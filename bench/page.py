@@ -43,6 +43,17 @@ connectivity check and a handshake, one call at a time; active is who begins the
 Both programs have the certificate that they make for themselves: an ECDSA key here, an RSA
 key there.
 
+*MSRP* goes from a terminal with TLS 1.3 to a party with TCP, in chunks of 64 KB of one
+message, each of which is answered on both sides. It is compared with a port forward from
+TLS to TCP of a few lines of Twisted, with the same load. A *TLS handshake* is one with a
+certificate at either end, from the terminal's connection on; calls were set up before.
+
+A *file* goes through a data channel on the access side and MSRP over TCP on the core
+side, in chunks of 60 KB, and its SHA-256 is compared. aiortc's figures are of an
+endpoint that receives or sends as many octets in messages of that size over a data
+channel, no more: it neither reads MSRP nor writes to TCP. Where packets get lost the
+benchmark's own end loses and delays them.
+
 *Memory* is the growth of the resident set, divided by the number of calls.
 
 ## With what

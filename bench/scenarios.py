@@ -44,6 +44,7 @@ class Effort:
     @ivar pairs: calls that are set up for a figure.
     @ivar handshakes: DTLS-SRTP calls that are set up for a figure.
     @ivar held: calls that are held for a figure.
+    @ivar chunks: chunks of MSRP, of 64 KB, that are sent for a figure.
     """
 
     repetitions: int
@@ -51,10 +52,11 @@ class Effort:
     pairs: int
     handshakes: int
     held: int
+    chunks: int
 
 
-FULL = Effort(repetitions=3, seconds=2.5, pairs=1500, handshakes=200, held=2000)
-QUICK = Effort(repetitions=1, seconds=1.0, pairs=400, handshakes=60, held=2000)
+FULL = Effort(repetitions=3, seconds=2.5, pairs=1500, handshakes=200, held=2000, chunks=6000)
+QUICK = Effort(repetitions=1, seconds=1.0, pairs=400, handshakes=60, held=2000, chunks=2000)
 
 #: Programs in the order in which they are to be measured, each with the number
 #: of its column.

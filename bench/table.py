@@ -58,8 +58,8 @@ class Row:
 
     @ivar title: what it is.
     @ivar digits: how many to show behind the point.
-    @ivar samples: our figures and rtpengine's, in the order of the
-        repetitions.
+    @ivar samples: our figures and the other program's, if it was measured, in
+        the order of the repetitions.
     """
 
     title: str
@@ -88,6 +88,8 @@ class Row:
         there is none: what disturbs one figure of a repetition is likely to
         disturb the other, too, and drops out.
         """
+        if not self.samples[1]:
+            return None
         pairs = list(zip(*self.samples, strict=True))
         return None if any(theirs <= 0 for _, theirs in pairs) else median(a / b for a, b in pairs)
 
@@ -112,6 +114,8 @@ class Row:
         ]
 
     def _spread(self, samples: Sequence[float]) -> str:
+        if not samples:
+            return _NONE
         middle, low, high = (
             f"{each:,.{self.digits}f}" for each in (median(samples), min(samples), max(samples))
         )
@@ -125,10 +129,12 @@ class Table:
     @ivar title: what they have in common.
     """
 
-    _HEADER = ("", "e2aegw", "rtpengine", "ratio", "target", "reached")
-
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, other: str = "rtpengine") -> None:
+        """
+        @param other: what the gateway is compared with.
+        """
         self.title = title
+        self.header = ("", "e2aegw", other, "ratio", "target", "reached")
         self.rows: dict[str, Row] = {}
 
     def add(self, title: str, which: int, value: float, digits: int, target: Target | None = None) -> None:
@@ -145,7 +151,7 @@ class Table:
         """
         The table for the manual, in columns that people can read as they are.
         """
-        lines = [list(self._HEADER), *(row.cells() for row in self.rows.values())]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self._HEADER))]
+        lines = [list(self.header), *(row.cells() for row in self.rows.values())]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
         lines.insert(1, ["-" * width for width in widths])
         return "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)

@@ -5,12 +5,14 @@ The C{twistd e2aegw} command.
 import gc
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService, MultiService, Service
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.usage import Options as BaseOptions
 
 from e2aegw.errors import ConfigError
 from e2aegw.gateway.config import Config, checkFree, load
 from e2aegw.gateway.control import NGControl
+from e2aegw.gateway.eventlines import EventLines
 from e2aegw.gateway.service import Gateway
 
 #: Objects made, and rounds of the younger generations, between two looks for
@@ -53,6 +55,28 @@ class Options(BaseOptions):
             raise SystemExit(f"e2aegw: {e}") from None
 
 
+class InOrder(MultiService):
+    """
+    Services that are stopped one after the other, the last one first.
+    """
+
+    def __init__(self, *services: Service) -> None:
+        MultiService.__init__(self)
+        for each in services:
+            MultiService.addService(self, each)
+
+    def stopService(self) -> Any:
+        """
+        See C{IService}.
+        """
+        Service.stopService(self)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        for service in reversed(list(self)):
+            await maybeDeferred(service.stopService)
+
+
 def build(config: Config) -> MultiService:
     """
     The gateway and what drives it.
@@ -62,19 +86,38 @@ def build(config: Config) -> MultiService:
     from twisted.internet import reactor
 
     services = MultiService()
+    everything: MultiService = services
     gateway = Gateway.fromConfig(config, reactor)
-    services.addService(gateway)
+    control = None
     if config.ng:
         names = {name: side for side, each in config.sides.items() for name in each.names}
-        services.addService(
-            NGControl(reactor, gateway, config.ng, directions=names, deleteDelay=config.deleteDelay)
+        control = NGControl(
+            reactor,
+            gateway,
+            config.ng,
+            directions=names,
+            deleteDelay=config.deleteDelay,
+            drainTimeout=config.limits.drain_timeout,
         )
+    if config.eventsOverUDP or config.eventsOverTCP:
+        lines = EventLines(
+            reactor,
+            config.eventsOverUDP,
+            config.eventsOverTCP,
+            names=None if control is None else control.names,
+        )
+        gateway.addObserver(lines)
+        # It hears of all ends, and calls may go on for a while.
+        everything = InOrder(lines, services)
+    services.addService(gateway)
+    if control is not None:
+        services.addService(control)
     if config.demo is not None:
         # Only who asks for the page pays for what it imports.
         from e2aegw.demo.service import DemoService
 
         services.addService(DemoService(reactor, gateway, config.demo))
-    return services
+    return everything
 
 
 def makeService(options: Any) -> IService:

@@ -15,12 +15,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
+from e2aegw.adapter import rtp
+from e2aegw.testing import MemoryNetwork, Terminal
 from tests.peers.media import ready
 from tests.peers.ng import NG
 from tests.peers.ports import freePort, freeRange
@@ -371,3 +377,106 @@ class EmbedTests(TestCase):
 
         reactor.addReader(Reader())
         return arrived
+
+
+class SIPTests(SynchronousTestCase):
+    """
+    The switchboard's SIP stack; telephones that call through it are among the
+    tests with real peers.
+    """
+
+    def setUp(self) -> None:
+        """
+        A stack with a transport that remembers.
+        """
+        self.patch(sys, "path", [str(EXAMPLES / "switchboard"), *sys.path])
+        from sipstack import SIPStack
+
+        self.stack = SIPStack("127.0.0.1", 5060)
+        transport: Any = StringTransport()
+        self.sent: list[bytes] = []
+        transport.write = lambda data, to: self.sent.append(data)
+        self.stack.makeConnection(transport)
+
+    def request(self, method: str, *more: str) -> bytes:
+        """
+        A request of Ann's.
+        """
+        lines = [
+            f"{method} sip:ben@127.0.0.1:5060 SIP/2.0",
+            "v: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK1",
+            "From: <sip:ann@127.0.0.1:5060>;tag=1",
+            "t: <sip:ann@127.0.0.1:5060>",
+            "Call-ID: c",
+            f"CSeq: 1 {method}",
+            *more,
+        ]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    def test_registers(self) -> None:
+        """
+        Who registers is known by where the datagram came from.
+        """
+        self.stack.datagramReceived(self.request("REGISTER"), ("127.0.0.1", 5071))
+        self.assertTrue(self.sent[0].startswith(b"SIP/2.0 200 OK\r\n"))
+        self.assertEqual(self.stack.contacts, {"ann": "sip:ann@127.0.0.1:5071"})
+
+    def test_refuses(self) -> None:
+        """
+        What it does not know, or has nobody to tell of, it refuses.
+        """
+        for method, code in (("MESSAGE", 501), ("BYE", 481), ("INVITE", 503)):
+            self.stack.datagramReceived(self.request(method), ("127.0.0.1", 5070))
+            self.assertIn(b"SIP/2.0 %d " % code, self.sent.pop(0))
+        self.assertEqual(self.stack.halves, {})
+
+    @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 400))
+    @settings(deadline=None, max_examples=200)
+    def test_garbage(self, garbage: bytes, start: int, end: int) -> None:
+        """
+        Any bytes are taken.
+        """
+        request = self.request("REGISTER", "m: <sip:ann@127.0.0.1>")
+        self.stack.datagramReceived(garbage, ("127.0.0.1", 5070))
+        self.stack.datagramReceived(request[:start] + garbage + request[end:], ("127.0.0.1", 5070))
+
+
+class SeveralTests(SynchronousTestCase):
+    """
+    Several gateways in one process.
+    """
+
+    def test_two(self) -> None:
+        """
+        Each has calls, ports and an end of its own.
+        """
+        from e2aegw.gateway.config import SideConfig
+        from e2aegw.gateway.service import Gateway, Route
+        from e2aegw.sansio.sdp import Side
+
+        clock = Clock()
+        network = MemoryNetwork(clock)
+        gateways = []
+        for first in (30000, 31000):
+            sides = {
+                Side.ACCESS: SideConfig(addresses=(("198.51.100.1",) * 2,), ports=(first, first + 99)),
+                Side.CORE: SideConfig(addresses=(("203.0.113.1",) * 2,), ports=(first, first + 99)),
+            }
+            gateways.append(Gateway(clock, sides, [Route(rtp.Factory(), rtp.Factory())], network=network))
+        ends = [Terminal(network, f"192.0.2.{number}") for number in range(1, 5)]
+        for end in ends:
+            self.addCleanup(end.close)
+        for gateway, one, other in zip(gateways, ends[::2], ends[1::2], strict=True):
+            session = gateway.newSession("call")
+            offer = self.successResultOf(session.offer(one.offer(), Side.ACCESS))
+            one.accept(self.successResultOf(session.answer(other.answer(offer))))
+            packet = one.sendMedia()
+            network.flush()
+            self.assertEqual(other.received, [packet])
+        gateways[0].stopService()
+        self.assertEqual([gateway.portsLent for gateway in gateways], [0, 2])
+        ends[2].sendMedia(b"still here")
+        network.flush()
+        self.assertEqual(ends[3].received[-1][12:], b"still here")
+        gateways[1].stopService()
+        self.assertEqual(network.ports.keys(), {end._ports[n].address for end in ends for n in (0, 1)})

@@ -7,10 +7,13 @@ That the configuration works in Kamailio is shown by C{tests.peers.test_manual}.
 import re
 from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from e2aegw.gateway.control import DIRECTIONS, NO_PORTS, NO_SESSION
 from e2aegw.sansio import ngflags
 from e2aegw.sansio.sdp import Description
 from e2aegw.sansio.terms import Terms
+from e2aegw.sip import media
 from e2aegw.testing import Terminal
 from tests.gateway.fixture import GatewayTestCase
 from tests.gateway.telephones import CM80
@@ -173,3 +176,43 @@ class FlagTests(GatewayTestCase):
             self.assertIn(text, PAGE.flat())
         for flags in re.findall(r"``((?:direction=|e2ae=)[^`]*)``", PAGE.flat()):
             ngflags.read({"command": "offer", "rtpp-flags": flags}, DIRECTIONS)
+
+
+class PCSCFTests(SynchronousTestCase):
+    """
+    The page on the P-CSCF, and its configuration.  That it works is shown by
+    C{tests.peers.test_pcscf}.
+    """
+
+    page = Page("pcscf.rst")
+    config = (DOCS / "kamailio" / "pcscf.cfg").read_text()
+
+    def test_page(self) -> None:
+        """
+        What the page includes exists.
+        """
+        markers = re.findall(r":(?:start-after|end-before): (.*)", self.page.text)
+        self.assertGreater(len(markers), 10)
+        for marker in markers:
+            self.assertEqual(self.config.count(marker), 1, marker)
+
+    def test_flags(self) -> None:
+        """
+        The gateway understands the flags, for each token that is configured.
+        """
+        [tokens] = re.findall(r'#!define MEDIA "(.*)"', self.config)
+        self.assertEqual(tuple(tokens.split(",")), media.STANDARD)
+        ways = re.findall(r'\$var\((?:up|down)\) = \$avp\(call\) \+ "(.*)" \+ \$var\(agreed\);', self.config)
+        self.assertEqual(len(ways), 2)
+        for way in ways:
+            for agreed in (tokens, *tokens.split(","), "webrtc", "none"):
+                flags = f"{way}{agreed}"
+                request = ngflags.read({"command": "offer", "rtpp-flags": flags}, DIRECTIONS)
+                self.assertEqual((request.unknown, request.warnings), ((), ()), flags)
+                self.assertEqual(request.terms.e2ae, set(agreed.split(",")) - {"none"})
+
+    def test_onlyManage(self) -> None:
+        """
+        The gateway is asked by one function alone.
+        """
+        self.assertEqual(set(re.findall(r"rtpengine_\w+\(", self.config)), {"rtpengine_manage("})

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
+from e2aegw.adapter import streamrelay
 from e2aegw.adapter.rtp import RTPAdapter
+from e2aegw.adapter.streamrelay import StreamRelayAdapter
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapterFactory
 from e2aegw.sansio.flow import Transform
@@ -17,7 +19,7 @@ from e2aegw.sansio.terms import Terms
 #: The plain ones, too: some write them, add keys, and take what they get.
 _RTP = dict.fromkeys(("RTP/SAVP", "RTP/SAVPF", "RTP/AVP", "RTP/AVPF"), "udp+rtcp")
 #: What is inside DTLS as a whole.
-_DTLS = {"UDP/TLS/UDPTL": "udp"}
+_DTLS = {"UDP/TLS/UDPTL": "udp", "UDP/TLS/BFCP": "udp"}
 PROTOS = {**_RTP, **_DTLS}
 
 
@@ -118,17 +120,20 @@ class Factory:
     """
 
     medium = "sealed"
-    protos = PROTOS
+    protos = PROTOS | streamrelay.PROTOS
 
     def claim(self, section: Section) -> str | None:
         """
         See L{IAdapterFactory}.
         """
-        kind = _DTLS.get(section.proto.upper())
-        return kind or (_RTP.get(section.proto.upper()) if section.has("crypto") else None)
+        proto = section.proto.upper()
+        kind = _DTLS.get(proto) or streamrelay.PROTOS.get(proto)
+        return kind or (_RTP.get(proto) if section.has("crypto") else None)
 
-    def buildAdapter(self, proto: str) -> RelayAdapter:
+    def buildAdapter(self, proto: str) -> RelayAdapter | StreamRelayAdapter:
         """
         See L{IAdapterFactory}.
         """
+        if proto.upper() in streamrelay.PROTOS:
+            return StreamRelayAdapter(proto)
         return RecordRelayAdapter(proto) if proto.upper() in _DTLS else RelayAdapter(proto)

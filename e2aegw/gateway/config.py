@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from cryptography import x509
 
 from e2aegw.errors import ConfigError
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.sdp import Side, family
+from e2aegw.sansio.tls import Trust
 
 #: What stands for the address that this machine uses towards the world.
 AUTO = "auto"
@@ -44,6 +46,8 @@ class SideTable(_Struct, frozen=True):
     ports: str
     advertise: str | list[str] = []
     names: list[str] = []
+    authorities: str = ""
+    identities: list[str] = []
 
 
 class SidesTable(_Struct, frozen=True):
@@ -94,6 +98,7 @@ class LimitsTable(_Struct, frozen=True):
     media_timeout: float = 60.0
     silent_timeout: float = 3600.0
     offer_timeout: float = 3600.0
+    drain_timeout: float = 0.0
 
 
 class PolicyTable(_Struct, frozen=True):
@@ -103,7 +108,18 @@ class PolicyTable(_Struct, frozen=True):
 
     applied_in_answers: bool = True
     consent: bool = False
+    loss_tolerant: bool = True
     offload: bool = True
+
+
+class EventsTable(_Struct, frozen=True):
+    """
+    C{[events]}.
+    """
+
+    udp: str = ""
+    tcp: str = ""
+    media_stopped: float = 10.0
 
 
 class DemoTable(_Struct, frozen=True):
@@ -127,6 +143,7 @@ class FileTable(_Struct, frozen=True):
     dtls: DTLSTable = DTLSTable()
     limits: LimitsTable = LimitsTable()
     policy: PolicyTable = PolicyTable()
+    events: EventsTable = EventsTable()
     demo: DemoTable | None = None
 
 
@@ -138,11 +155,13 @@ class SideConfig:
     @ivar addresses: what to bind to, and what to say in descriptions.
     @ivar ports: the first and the last.
     @ivar names: what a controller may call this side.
+    @ivar trust: whom to believe in TLS without a fingerprint.
     """
 
     addresses: tuple[tuple[str, str], ...]
     ports: tuple[int, int]
     names: tuple[str, ...] = ()
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +176,7 @@ class Config:
     @ivar ng: where to listen for controllers.
     @ivar deleteDelay: seconds that a deleted call lives on.
     @ivar identity: our certificate, or L{None} to make one.
+    @ivar eventsOverUDP, eventsOverTCP: who is told of events, or L{None}.
     @ivar rsa: our certificate for terminals that have no other algorithm than
         RSA, or L{None} to make one.
     @ivar demo: where the demonstration page is, or L{None}.
@@ -172,6 +192,9 @@ class Config:
     rsa: Identity | None
     limits: LimitsTable
     policy: PolicyTable
+    events: EventsTable
+    eventsOverUDP: tuple[str, int] | None
+    eventsOverTCP: tuple[str, int] | None
     demo: tuple[str, int] | None
 
 
@@ -225,7 +248,10 @@ def _explain(message: str) -> str:
 
 
 def _check(table: FileTable, folder: Path) -> Config:
-    sides = {Side.ACCESS: _side("access", table.side.access), Side.CORE: _side("core", table.side.core)}
+    sides = {
+        Side.ACCESS: _side("access", table.side.access, folder),
+        Side.CORE: _side("core", table.side.core, folder),
+    }
     _checkOverlap(sides[Side.ACCESS], sides[Side.CORE])
     if not table.route:
         raise ConfigError("route: there is none")
@@ -234,6 +260,8 @@ def _check(table: FileTable, folder: Path) -> Config:
         ("limits.media_timeout", table.limits.media_timeout),
         ("limits.silent_timeout", table.limits.silent_timeout),
         ("limits.offer_timeout", table.limits.offer_timeout),
+        ("limits.drain_timeout", table.limits.drain_timeout),
+        ("events.media_stopped", table.events.media_stopped),
         ("control.delete_delay", table.control.delete_delay),
     ):
         if not 0 <= value < math.inf:
@@ -258,11 +286,14 @@ def _check(table: FileTable, folder: Path) -> Config:
         rsa=_rsa(table.dtls, folder),
         limits=table.limits,
         policy=table.policy,
+        events=table.events,
+        eventsOverUDP=_receiver("events.udp", table.events.udp),
+        eventsOverTCP=_receiver("events.tcp", table.events.tcp),
         demo=None if table.demo is None else _endpoint("demo.http", table.demo.http),
     )
 
 
-def _side(name: str, table: SideTable) -> SideConfig:
+def _side(name: str, table: SideTable, folder: Path) -> SideConfig:
     given = [table.address] if isinstance(table.address, str) else table.address
     hosts = [outward() if host == AUTO else host for host in given]
     said = [table.advertise] if isinstance(table.advertise, str) else table.advertise
@@ -290,7 +321,8 @@ def _side(name: str, table: SideTable) -> SideConfig:
     default = {"access": "external", "core": "internal"}[name]
     names = (name, *(table.names or [default]))
     addresses = tuple(zip(hosts, said, strict=True))
-    return SideConfig(addresses=addresses, ports=(first, last), names=names)
+    trust = _trust(name, table, folder)
+    return SideConfig(addresses=addresses, ports=(first, last), names=names, trust=trust)
 
 
 def _checkOverlap(access: SideConfig, core: SideConfig) -> None:
@@ -348,6 +380,21 @@ def _checkOurs(key: str, host: str) -> None:
 
 
 def _endpoint(key: str, text: str) -> tuple[str, int]:
+    host, port = _address(key, text)
+    _checkOurs(key, host)
+    return host, port
+
+
+def _receiver(key: str, text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    host, port = _address(key, text)
+    if not port:
+        raise ConfigError(f"{key}: nobody has port 0")
+    return host, port
+
+
+def _address(key: str, text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not _PORT.match(port) or int(port) > 65535:
@@ -356,8 +403,24 @@ def _endpoint(key: str, text: str) -> tuple[str, int]:
         ip_address(host)
     except ValueError:
         raise ConfigError(f"{key}: {host!r} is not an IP address") from None
-    _checkOurs(key, host)
     return host, int(port)
+
+
+def _trust(side: str, table: SideTable, folder: Path) -> Trust | None:
+    if not table.authorities:
+        if table.identities:
+            raise ConfigError(f"side.{side}.identities: needs side.{side}.authorities")
+        return None
+    key = f"side.{side}.authorities"
+    try:
+        pem = (folder / table.authorities).read_bytes()
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{key}: {table.authorities}: {getattr(e, 'strerror', None) or e}") from None
+    try:
+        authorities = tuple(x509.load_pem_x509_certificates(pem))
+    except ValueError as e:
+        raise ConfigError(f"{key}: no PEM certificates: {e}") from None
+    return Trust(authorities, tuple(table.identities))
 
 
 def _identity(certificate: str, privateKey: str, folder: Path, prefix: str = "") -> Identity | None:

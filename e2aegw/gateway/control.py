@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from e2aegw.errors import ConfigError, GatewayError, ResourceError, UsageError
 from e2aegw.gateway.dialogues import Dialogue, Dialogues
 from e2aegw.gateway.ngport import NGPort
-from e2aegw.interfaces import Address, IGateway
+from e2aegw.interfaces import Address, IGateway, ISession
 from e2aegw.sansio import ngflags, ngreply
 from e2aegw.sansio.ng import Fields, Message, readable
 from e2aegw.sansio.ngflags import Request
@@ -86,6 +86,7 @@ class NGControl(Service):
         addresses: Sequence[Address] = (),
         directions: Mapping[str, Side] = DIRECTIONS,
         deleteDelay: float = 0.0,
+        drainTimeout: float = 0.0,
     ) -> None:
         """
         @param reactor: provides L{IReactorUDP} and L{IReactorTime}.
@@ -94,6 +95,8 @@ class NGControl(Service):
         @param directions: what C{direction} calls the sides.
         @param deleteDelay: seconds from a C{delete} that does not say to the
             end of the call.
+        @param drainTimeout: seconds that it still listens for the ends of
+            calls when it is stopped.
         """
         self._udp: IReactorUDP = reactor
         self._clock: IReactorTime = reactor
@@ -108,6 +111,9 @@ class NGControl(Service):
         self._complaintsSince = float("-inf")
         self._began = self._clock.seconds()
         self._draining = False
+        self._drainTimeout = drainTimeout
+        self._over: Deferred[None] | None = None
+        self._bySession: dict[ISession, Dialogue] = {}
         self.counters: Counter[str] = Counter()
 
     # --- the service ---
@@ -135,20 +141,43 @@ class NGControl(Service):
 
     def stopService(self) -> Any:
         """
-        Stop listening.  The calls are the gateway's to end.
+        Stop listening, at once or as soon as there are no calls any more.
+        The calls are the gateway's to end.
         """
         Service.stopService(self)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if len(self._dialogues) and self._drainTimeout and self._over is None:
+            self.drain()
+            over = self._over = Deferred()
+            deadline = self._clock.callLater(self._drainTimeout, self._callsOver)
+            await over
+            if deadline.active():
+                deadline.cancel()
         ports, self._ports = self._ports, []
         for callID in list(self._dialogues):
             for dialogue in self._dialogues.of(callID):
                 self._keep(dialogue)
-        return Deferred.fromCoroutine(_stopAll(ports))
+        await _stopAll(ports)
+
+    def _callsOver(self) -> None:
+        over, self._over = self._over, None
+        if over is not None:
+            over.callback(None)
 
     def drain(self) -> None:
         """
         Begin no more calls; the controller is told to ask somebody else.
         """
         self._draining = True
+
+    def names(self, session: ISession) -> dict[str, str]:
+        """
+        What the controller calls a session, for whoever is told of events.
+        """
+        dialogue = self._bySession.get(session)
+        return {"call-id": session.label} if dialogue is None else dialogue.names()
 
     # --- requests ---
 
@@ -332,6 +361,7 @@ class NGControl(Service):
         dialogue = Dialogue(session, request)
         self._dialogues.add(dialogue)
         self.counters["sessions begun"] += 1
+        self._bySession[session] = dialogue
         session.whenClosed().addCallback(self._closed, dialogue)
         return dialogue
 
@@ -340,8 +370,11 @@ class NGControl(Service):
         A session has ended, on its own or because we said so.
         """
         self._keep(dialogue)
+        del self._bySession[dialogue.session]
         if self._dialogues.remove(dialogue):
             self.counters["sessions timed out"] += 1
+        if not len(self._dialogues):
+            self._callsOver()
 
     def _end(self, dialogue: Dialogue) -> None:
         self._keep(dialogue)

@@ -111,6 +111,14 @@ class Dialogue:
         if label and self.has(tag):
             self.labels[tag] = label
 
+    def names(self) -> dict[str, str]:
+        """
+        What the controller calls it.
+        """
+        answerer = next(reversed(self.answerers), "")
+        names = {"call-id": self.callID, "from-tag": self.fromTag, "to-tag": answerer}
+        return {**names, "via-branch": self.viaBranch} if self.viaBranch else names
+
     def report(self) -> TaggedReport:
         """
         How it stands.

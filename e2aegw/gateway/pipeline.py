@@ -4,7 +4,7 @@ Two legs of one medium, wired.
 
 from collections import Counter
 from collections.abc import Callable, MutableMapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from e2aegw.gateway.filters import seated
+from e2aegw.gateway.hearing import Hearing
 from e2aegw.interfaces import Apply, IDatagramTransport, IDatapath, IOffload, IOffloadable
 from e2aegw.sansio.e2ae import Decision, Protection, protectionOf
 from e2aegw.sansio.events import (
@@ -50,6 +51,7 @@ class Leg:
     @ivar protection: how the stream is protected on this leg, if it is RTP.
     @ivar line: the index of its section in its party's description.
     @ivar side: where its party is.
+    @ivar hearing: whether its party is heard.
     @ivar lastPacket: the time of the last L{look} that saw a new packet.
     @ivar filters: those whose counters are reported with this leg.
     """
@@ -62,6 +64,7 @@ class Leg:
     side: Side
     lastPacket: float = 0.0
     filters: Sequence[Any] = ()
+    hearing: Hearing = field(default_factory=Hearing)
     _seen: int = 0
     _offloadable: Any = None
 
@@ -301,6 +304,9 @@ class Pipeline:
                 each.close()
             each.notify = _ignore
         for leg in self.legs:
+            if (stopped := leg.hearing.ended(leg.adapter)) is not None:
+                self._tell(leg, stopped)
+        for leg in self.legs:
             # A mistake in an adapter must not keep ports from coming free.
             with self._log.failureHandler("ending a leg"):
                 leg.transport.loseConnection()
@@ -311,11 +317,24 @@ class Pipeline:
             # to look for, and meanwhile as large as the call was.
             leg.adapter.notify = leg.transport.notify = _ignore
 
+    def watch(self, now: float, patience: float) -> None:
+        """
+        See whether media from either party stopped, or goes on.
+        """
+        for leg in self.legs:
+            if (event := leg.hearing.watch(leg.adapter, now, patience)) is not None:
+                self._tell(leg, event)
+
+    def _tell(self, leg: Leg, event: Event) -> None:
+        self._observe(event.placed(leg.side.value, leg.line))
+
     def _notifier(self, leg: Leg) -> Callable[[Event], None]:
         def notify(event: Event) -> None:
             if isinstance(event, _UNSETTLING):
                 self.reclaim()
-            self._observe(event.placed(leg.side.value, leg.line))
+            if leg.hearing.repeats(event):
+                return
+            self._tell(leg, event)
             if isinstance(event, _SETTLING):
                 self._started = self._started or isinstance(event, MediaStarted)
                 self.tryOffload()

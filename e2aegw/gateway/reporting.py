@@ -1,11 +1,43 @@
 """
-What a leg has to report.
+What a leg and a session have to report.
 """
 
 from e2aegw.gateway.pipeline import Leg
+from e2aegw.sansio import eventrecord
 from e2aegw.sansio.e2ae import Protection
+from e2aegw.sansio.events import Event
 from e2aegw.sansio.report import MediaReport, StreamReport
 from e2aegw.sansio.sdp import Section
+
+#: How many events a session remembers: a call has about ten, and one whose
+#: terminal misbehaves may have any number.
+MAX_EVENTS = 32
+
+
+class History:
+    """
+    The last things that happened in a session, for those who ask later.
+    """
+
+    __slots__ = ("_events",)
+
+    def __init__(self) -> None:
+        self._events: list[tuple[float, Event]] = []
+
+    def note(self, seconds: float, event: Event) -> None:
+        """
+        Something happened.
+        """
+        if eventrecord.worthTelling(event):
+            self._events.append((seconds, event))
+            if len(self._events) > MAX_EVENTS:
+                del self._events[0]
+
+    def told(self) -> list[tuple[float, Event]]:
+        """
+        What happened, and when.
+        """
+        return list(self._events)
 
 
 def reportMedia(index: int, offered: Section, leg: Leg) -> MediaReport:

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorThreads
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import ConfigError, NegotiationError, ResourceError
-from e2aegw.gateway.config import Config, LimitsTable, PolicyTable, SideConfig, load
+from e2aegw.gateway.config import Config, EventsTable, LimitsTable, PolicyTable, SideConfig, load
 from e2aegw.gateway.ports import PortPool
 from e2aegw.gateway.registry import loadFactory, loadFilter
 from e2aegw.gateway.session import Session
 from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver, ISession
+from e2aegw.sansio import tls
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.datachannel import SUBPROTOCOLS
 from e2aegw.sansio.dtls import Endpoint
@@ -31,6 +33,7 @@ from e2aegw.sansio.events import (
     AssociationLost,
     ChannelRefused,
     ConnectFailed,
+    ConsentLost,
     Event,
     HandshakeFailed,
     LineRefused,
@@ -47,8 +50,12 @@ from e2aegw.transport.sockets import SocketNetwork
 
 #: How often silent calls are looked for, in parts of the shortest timeout.
 _LOOKS = 6
+#: The same for media that stopped, which is only told.
+_LOOKS_FOR_MEDIA = 2
 #: What the end-to-end adapters speak.
 _SEALED = "sealed"
+#: The kind of transport that is a data channel.
+_CHANNEL = "channel"
 #: The longest reason that the log shows: it may have words of a description.
 _MAX_REASON = 200
 _LIMITS = LimitsTable()
@@ -99,6 +106,7 @@ class Gateway(Service):
         rsa: Identity | None = None,
         limits: LimitsTable = _LIMITS,
         policy: PolicyTable = _POLICY,
+        patience: float = EventsTable().media_stopped,
         network: IDatagramNetwork | None = None,
         datapath: IDatapath | None = None,
     ) -> None:
@@ -111,6 +119,8 @@ class Gateway(Service):
         @param identity: our certificate; one is made if there is none.
         @param rsa: the one for terminals that have no other algorithm; one is
             made, when it is needed, if there is none.
+        @param patience: seconds without a packet from a party after which its
+            media has stopped; 0 is never.
         @param network: where ports come from, if not from the system.
         @param datapath: what moves packets of settled pipelines; with the
             system's ports it is L{SocketDatapath}, unless the policy says no.
@@ -121,6 +131,9 @@ class Gateway(Service):
         self.datapath = datapath
         self.limits = limits
         self._policy = policy
+        self._patience = patience
+        self._drained: Deferred[None] | None = None
+        self._deadline: IDelayedCall | None = None
         self._reactor = reactor
         self._routes = tuple(routes)
         self._observers: list[Any] = []
@@ -134,7 +147,16 @@ class Gateway(Service):
         self.subprotocols = _subprotocols(self._routes)
         identity = identity or self._newIdentity()
         self._identity, self._rsa = identity, rsa
-        self._endpoint = Endpoint(identity, self._profiles)
+        # Data channels may come to any association that a browser has (RFC
+        # 8841 clause 3), if there is a route for them.
+        self._dataless = not any(
+            _CHANNEL in factory.protos.values()
+            for route in self._routes
+            for factory in (route.access, route.core)
+        )
+        self._endpoint = Endpoint(identity, self._profiles, dataless=self._dataless)
+        self._tlsEndpoint = tls.Endpoint(identity)
+        self._trust = {side: config.trust for side, config in sides.items()}
         self._nativeEndpoint: Endpoint | None = None
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
@@ -185,6 +207,7 @@ class Gateway(Service):
             rsa=config.rsa,
             limits=config.limits,
             policy=config.policy,
+            patience=config.events.media_stopped,
         )
 
     # IGateway
@@ -195,7 +218,7 @@ class Gateway(Service):
 
         @raise ResourceError: there are as many calls as are allowed.
         """
-        if len(self.sessions) >= self.limits.calls:
+        if len(self.sessions) >= self.limits.calls or self._drained is not None:
             raise ResourceError("Parallel session limit reached")
         session = Session(label, self)
         self.sessions[session] = ((0, 0), self._reactor.seconds())
@@ -220,9 +243,11 @@ class Gateway(Service):
             # An RSA key takes as long as thousands of packets.
             self._reactor.callInThread(self._commonNativeEndpoint)
         timeouts = (self.limits.media_timeout, self.limits.silent_timeout, self.limits.offer_timeout)
-        shortest = min((each for each in timeouts if each), default=0.0)
-        if shortest and not self._watch.running:
-            self._watch.start(shortest / _LOOKS, now=False)
+        looks = [each / _LOOKS for each in timeouts if each]
+        if self._patience:
+            looks.append(self._patience / _LOOKS_FOR_MEDIA)
+        if looks and not self._watch.running:
+            self._watch.start(min(looks), now=False)
         sides = "; ".join(
             f"{side.value} {', '.join(pool.advertised for pool in pools.values())}"
             for side, pools in self._pools.items()
@@ -231,14 +256,39 @@ class Gateway(Service):
 
     def stopService(self) -> Any:
         """
-        See C{IService}.  All calls end.
+        See C{IService}.  All calls end: at once, or as soon as whoever began
+        them ends them, but not later than the limits say.  Meanwhile there are
+        no new ones.
+
+        @return: if calls go on, a deferred that fires when they are over.
         """
+        Service.stopService(self)
+        if self._drained is not None:
+            return self._drained
+        if not self.sessions or not self.limits.drain_timeout:
+            self._endAll()
+            return None
+        self._log.info(
+            "{count} calls may go on for {seconds} s",
+            count=len(self.sessions),
+            seconds=self.limits.drain_timeout,
+        )
+        self._drained = Deferred()
+        self._deadline = self._reactor.callLater(self.limits.drain_timeout, self._endAll)
+        return self._drained
+
+    def _endAll(self) -> None:
         if self._watch.running:
             self._watch.stop()
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
         for session in list(self.sessions):
             with self._log.failureHandler("ending a call"):
                 session.close()
-        return Service.stopService(self)
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.callback(None)
 
     # What sessions need
 
@@ -278,10 +328,24 @@ class Gateway(Service):
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
         endpoint, native = self._commonEndpoint, self._commonNativeEndpoint
+        secure = self._commonTLSEndpoint
         if terms.anonymous:
             endpoint, native = self._anonymousEndpoint, self._anonymousNativeEndpoint
-        consent = self._policy.consent
-        return KINDS[kind](Materials(self._reactor, pool, pool, endpoint, native, consent))
+            secure = self._anonymousTLSEndpoint
+        policy = self._policy
+        return KINDS[kind](
+            Materials(
+                self._reactor,
+                pool,
+                pool,
+                endpoint,
+                native,
+                secure,
+                self._trust[side],
+                consent=policy.consent,
+                lossTolerant=policy.loss_tolerant,
+            )
+        )
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -318,6 +382,8 @@ class Gateway(Service):
         """
         if self.sessions.pop(session, None) is not None:  # type: ignore[call-overload]
             self.ended += 1
+            if not self.sessions and self._deadline is not None:
+                self._endAll()
 
     # The rest
 
@@ -356,6 +422,14 @@ class Gateway(Service):
                 line=event.line,
                 remote=event.remote,
                 reason=event.reason,
+            )
+        elif isinstance(event, ConsentLost):
+            self._log.info(
+                "{label}: {side} line {line}: {remote} does not answer any more",
+                label=session.label,
+                side=event.side,
+                line=event.line,
+                remote=event.remote,
             )
         elif isinstance(event, AssociationLost):
             self._log.info(
@@ -397,9 +471,15 @@ class Gateway(Service):
     def _lookAt(self, session: Session, now: float) -> None:
         if session not in self.sessions:
             return  # An observer ended it together with another one.
-        before, since = self.sessions[session]
-        # Who is called or resumes a call has all of the time from then on.
         activity = session.packets(), session.signals
+        if self._patience:
+            for stream in list(session.streams):
+                if stream.pipeline is not None:
+                    stream.pipeline.watch(now, self._patience)
+            if session not in self.sessions:
+                return  # An observer ended it, hearing that.
+        # Who is called or resumes a call has all of the time from then on.
+        before, since = self.sessions[session]
         if activity != before:
             self.sessions[session] = (activity, now)
             return
@@ -417,11 +497,17 @@ class Gateway(Service):
         return self._endpoint
 
     def _anonymousEndpoint(self) -> Endpoint:
-        return Endpoint(self._newIdentity(), self._profiles)
+        return Endpoint(self._newIdentity(), self._profiles, dataless=self._dataless)
 
     def _anonymousNativeEndpoint(self) -> Endpoint:
         # An RSA key for one call would hold up all the others.
         return Endpoint(self._newIdentity())
+
+    def _commonTLSEndpoint(self) -> tls.Endpoint:
+        return self._tlsEndpoint
+
+    def _anonymousTLSEndpoint(self) -> tls.Endpoint:
+        return tls.Endpoint(self._newIdentity())
 
     def _commonNativeEndpoint(self) -> Endpoint:
         if self._nativeEndpoint is None:

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from e2aegw.errors import GatewayError, NegotiationError, UsageError
 from e2aegw.gateway.layout import Layout, bundleOf, inOrder
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
-from e2aegw.gateway.reporting import reportMedia
+from e2aegw.gateway.reporting import History, reportMedia
 from e2aegw.gateway.stream import Party, Proposal, Stream
 from e2aegw.gateway.workshop import Workshop
 from e2aegw.interfaces import ISession
@@ -65,6 +65,7 @@ class Session:
         self._blocked: Set[int] = frozenset()
         self._last: dict[Kind, tuple[object, str]] = {}
         self._waiting: list[Deferred[None]] = []
+        self._history = History()
 
     # ISession
 
@@ -110,7 +111,10 @@ class Session:
             ]
             reports.append(PartyReport(side=side, medias=medias))
         return SessionReport(
-            created=self.created, lastSignal=self.lastSignal, parties=(reports[0], reports[1])
+            created=self.created,
+            lastSignal=self.lastSignal,
+            parties=(reports[0], reports[1]),
+            events=self._history.told(),
         )
 
     def whenClosed(self) -> Deferred[None]:
@@ -158,10 +162,13 @@ class Session:
     @property
     def silent(self) -> bool:
         """
-        Whether the parties agreed to send less than both could: on hold.
+        Whether nobody need send anything: the parties agreed to send less than
+        both could, as on hold, or do nothing but write to each other.
         """
         descriptions = [party.description for party in self.parties or ()]
         sections = [each for one in descriptions if one is not None for each in one.sections]
+        if sections and all(each.media in ("application", "message") for each in sections):
+            return True
         return any(
             each.direction != "sendrecv"
             # A browser that has no candidates yet says that, too.
@@ -417,7 +424,7 @@ class Session:
         if protectionOf(decision.proto) is Protection.NONE and 1 - who in stream.protected:
             # Nobody takes protection away from a UE that asked for it.
             return asItWas
-        if protection(section) is leg.protection is Protection.TLS and not sealed:
+        if decision.endToEnd and not sealed and protection(section) is leg.protection is Protection.TLS:
             # Who was told of it, and not asked, does not ask later.
             return asItWas
         return decision
@@ -717,6 +724,7 @@ class Session:
             stream.drop()
 
     def _happened(self, event: Event) -> None:
+        self._history.note(self._workshop.seconds(), event)
         self._workshop.sessionHappened(self, event)
 
 

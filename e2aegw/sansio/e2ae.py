@@ -37,7 +37,12 @@ class Securable:
     token: str
 
 
-_SECURABLE = (Securable("udptl", "UDP/TLS/UDPTL", "udptl-dtls"),)
+_SECURABLE = (
+    Securable("udptl", "UDP/TLS/UDPTL", "udptl-dtls"),
+    Securable("TCP/MSRP", "TCP/TLS/MSRP", "msrp-tls"),
+    Securable("TCP/BFCP", "TCP/TLS/BFCP", "bfcp-tls"),
+    Securable("UDP/BFCP", "UDP/TLS/BFCP", "bfcp-tls"),
+)
 #: The same, by either proto in upper case.
 SECURABLE: Mapping[str, Securable] = {
     proto.upper(): each for each in _SECURABLE for proto in (each.plain, each.secured)
@@ -140,10 +145,9 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
     if proto.upper() in SECURABLE:
         return _decideSecurable(section, proto, near, far, terms)
     given = protection(section)
-    asked = (terms.transportProtocol or "").upper()
     if given is None:
-        # Floor control says the same over all of these.
-        return Decision(False, asked if {asked, proto.upper()} <= BFCP_PROTOS else proto)
+        return Decision(False, proto)
+    asked = (terms.transportProtocol or "").upper()
     if asked not in RTP_PROTOS:
         asked = ""
     # A profile names one way to agree on keys; a controller that does not want
@@ -169,6 +173,9 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
         elif "sdes-srtp" in agreed and not endToEnd:
             asked = asked if asked in SDES_PROTOS else "RTP/SAVP"
             applied = True
+        elif "dtls-srtp" in agreed and not endToEnd:
+            # There is no such token in TS 24.229, and so nothing to apply.
+            asked = asked if asked in DTLS_PROTOS else "UDP/TLS/RTP/SAVP"
     if endToEnd:
         return Decision(True, section.proto)
     if not asked:
@@ -196,8 +203,10 @@ def _decideSecurable(section: Section, proto: str, near: Side, far: Side, terms:
         raise NegotiationError("protection was requested for a section without keys")
     if wantsEdge and secured and terms.e2ae is not None and kind.token not in agreed:
         raise NegotiationError("protection was requested that was not agreed on at registration")
-    if secured and not wantsEdge and asked != kind.plain.upper():
+    # Floor control says the same over all that it travels on.
+    travels = asked if {asked, proto.upper()} <= BFCP_PROTOS else ""
+    if secured and not wantsEdge and asked != kind.plain.upper() and travels in ("", proto.upper()):
         return Decision(True, section.proto)
     if far is Side.ACCESS and not wantsEdge and kind.token in agreed:
-        return Decision(False, kind.secured, True)
-    return Decision(False, kind.plain if secured else proto)
+        return Decision(False, SECURABLE[travels].secured if travels else kind.secured, True)
+    return Decision(False, travels or (kind.plain if secured else proto))

@@ -11,6 +11,10 @@ from typing import Self
 #: The text of an address that is not known.
 NOWHERE = "nowhere"
 
+#: Why media stopped: nothing came for a while, or the line is over.
+SILENCE = "silence"
+ENDED = "the line ended"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -117,6 +121,21 @@ class AssociationLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelOpened(Event):
+    """
+    A data channel is open, by whomever.
+
+    @ivar stream: its stream identifier.
+    @ivar label: what the remote party calls it.
+    @ivar protocol: the subprotocol.
+    """
+
+    stream: int
+    label: str
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelRefused(Event):
     """
     The remote party opened a data channel in band (RFC 8832), and nothing in
@@ -153,8 +172,22 @@ class LineRefused(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaStarted(Event):
     """
-    The first unit arrived from this side.
+    The first unit arrived from this side, or the first one after
+    L{MediaStopped}.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaStopped(Event):
+    """
+    Nothing arrives from this side any more.
+
+    @ivar reason: L{SILENCE} or L{ENDED}.
+    @ivar packets: how many arrived so far, as the adapter counts them.
+    """
+
+    reason: str
+    packets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,11 +120,15 @@ class Reader:
         if self._error is not None:
             raise self._error
         try:
-            if not self._body:
-                part = self._readHead()
-                if part is not None or not self._body:
-                    return part
-            return self._readBody()
+            part = None if self._body else self._readHead()
+            if part is None and self._body:
+                part = self._readBody()
+            if part is None and self._place:
+                # Who is silent for a long time shall not keep what is read.
+                self._buffer = self._buffer[self._place :]
+                self._scanned = max(0, self._scanned - self._place)
+                self._place = 0
+            return part
         except RemoteError as e:
             self._error = e
             self._buffer, self._place = b"", 0

@@ -357,6 +357,7 @@ class Sender:
     def _stream(self, fragment: Fragment, now: float) -> list[bytes]:
         out: list[bytes] = []
         body = fragment.body
+        begun = fragment.first or self._open is None
         if fragment.first:
             out += self._end(ABORT, now)
             out.append(self._begin(fragment.head, fragment.position, body))
@@ -371,7 +372,8 @@ class Sender:
             return [*out, *self._end(fragment.flag or END, now, body=False)]
         if not chunk.head.transaction:
             width = len(chunk.identifier) - 1
-            if chunk.identifier in body or chunk.identifier in chunk.tail + body[:width]:
+            # An identifier that was just made was made so that it is not there.
+            if not begun and (chunk.identifier in body or chunk.identifier in chunk.tail + body[:width]):
                 # RFC 4975 clause 7.1: what looks like the end-line must not
                 # be in the body, so the chunk ends before it.
                 out += self._end(MORE, now)

@@ -34,7 +34,7 @@ PROTOCOLS: Final = (
     "UDP/TLS/BFCP",
 )
 #: What a UE and the network can agree on at registration.
-E2AE: Final = frozenset({"sdes-srtp", "msrp-tls", "bfcp-tls", "udptl-dtls", "webrtc"})
+E2AE: Final = frozenset({"sdes-srtp", "dtls-srtp", "msrp-tls", "bfcp-tls", "udptl-dtls", "webrtc"})
 #: What C{replace} can ask for that L{Terms} has a word for.  The address in
 #: C{o=} and the C{c=} lines are always replaced.
 REPLACED: Final = {

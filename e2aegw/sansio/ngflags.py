@@ -543,7 +543,9 @@ class Reader:
         flags: list[object] = []
         for key, value in fields.items():
             kind = type(value)
-            if kind is str and key in _OWN:
+            if key in _OWN:
+                if kind is not str:
+                    return read(fields, self._sides)
                 own[_OWN[key]] = value
             elif (kind is str and len(value) <= MAX_KNOWN_LENGTH) or kind is int:
                 flags += key, value

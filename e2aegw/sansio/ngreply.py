@@ -8,6 +8,8 @@ call read C{created}, C{tags} and C{SSRC}.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from e2aegw.sansio import eventrecord
+from e2aegw.sansio.events import Event
 from e2aegw.sansio.ng import Fields
 from e2aegw.sansio.report import MediaReport, PartyReport, SessionReport, StreamReport
 
@@ -35,10 +37,11 @@ def describe(reports: Sequence[TaggedReport], counters: bool = False) -> Fields:
     If a party takes part in several of them, which forking does, the last one
     says how it stands, and the others only add to the totals.
 
-    @param counters: whether to tell all counters of each stream too.  They
-        make the reply longer than a packet.
+    @param counters: whether to tell all counters of each stream, and the last
+        events, too.  They make the reply longer than a packet.
     """
     tags: Fields = {}
+    happened = [each for tagged in reports for each in tagged.report.events]
     for tagged in reports:
         for index, party in enumerate(tagged.report.parties):
             tag = tagged.tags[index]
@@ -48,7 +51,7 @@ def describe(reports: Sequence[TaggedReport], counters: bool = False) -> Fields:
             name = tag or f"<untagged {index}>"
             tags[name] = _describeParty(tagged, index, tag, other, party, counters)
     first = min((t.report.created for t in reports), default=0.0)
-    return {
+    reply: Fields = {
         "created": int(first),
         "created_us": int(first % 1 * 1_000_000),
         "last signal": int(max((t.report.lastSignal for t in reports), default=0.0)),
@@ -56,6 +59,19 @@ def describe(reports: Sequence[TaggedReport], counters: bool = False) -> Fields:
         "tags": tags,
         "totals": _totals(t.report for t in reports),
     }
+    if counters:
+        happened.sort(key=lambda each: each[0])
+        reply["events"] = [_describeEvent(at, event) for at, event in happened]
+    return reply
+
+
+def _describeEvent(at: float, event: Event) -> Fields:
+    # Bencode has no fractions.
+    whole = {
+        name: int(value) if isinstance(value, float) else value
+        for name, value in eventrecord.record(event).items()
+    }
+    return {**whole, "time": int(at)}
 
 
 def _describeParty(

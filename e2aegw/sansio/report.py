@@ -4,6 +4,7 @@ How a call stands: the numbers behind ng's C{query} and the demonstration page.
 
 from dataclasses import dataclass, field
 
+from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Side
 
 
@@ -68,8 +69,10 @@ class SessionReport:
     A call: who made the first offer, and who answered it.
 
     @ivar created, lastSignal: seconds since 1970.
+    @ivar events: what happened last, and when, in seconds since 1970.
     """
 
     created: float
     lastSignal: float
     parties: tuple[PartyReport, PartyReport]
+    events: list[tuple[float, Event]] = field(default_factory=list)

@@ -72,8 +72,8 @@ class Terms:
     @ivar tos: the traffic class octet of packets sent, to either party, or
         L{None}.
     @ivar e2ae: what the UE and the network agreed on at registration
-        (C{"sdes-srtp"}, C{"msrp-tls"}, C{"bfcp-tls"}, C{"udptl-dtls"},
-        C{"webrtc"}), or L{None} if the controller does not say.
+        (C{"sdes-srtp"}, C{"dtls-srtp"}, C{"msrp-tls"}, C{"bfcp-tls"},
+        C{"udptl-dtls"}, C{"webrtc"}), or L{None} if the controller does not say.
     @ivar anonymous: present a certificate made for this call alone.
     """
 

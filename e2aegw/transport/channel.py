@@ -36,6 +36,7 @@ from e2aegw.sansio.channels import (
 from e2aegw.sansio.datachannel import ChannelMap
 from e2aegw.sansio.dcep import Open
 from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event
+from e2aegw.sansio.events import ChannelOpened as Opened
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import Closed, Established
 from e2aegw.sansio.sctp.settings import Settings
@@ -75,8 +76,13 @@ class ChannelCarrier:
 
     authenticates = True
 
-    def __init__(self, clock: Any, dtls: DTLSTransport) -> None:
+    def __init__(self, clock: Any, dtls: DTLSTransport, *, lossTolerant: bool = True) -> None:
+        """
+        @param clock: provides C{IReactorTime}.
+        @param lossTolerant: see L{Settings}.
+        """
         self.dtls = dtls
+        self._lossTolerant = lossTolerant
         self.counters = dtls.counters
         self.maxMessageSize = datachannel.DEFAULT_MESSAGE_SIZE
         self.notify: Callable[[Event], None] = _ignore
@@ -267,7 +273,11 @@ class ChannelCarrier:
         if self._closed or not self._remotePort:
             return
         settings = Settings(
-            localPort=SCTP_PORT, remotePort=self._remotePort, maxMessage=MAX_MESSAGE, lowWater=LOW_WATER
+            localPort=SCTP_PORT,
+            remotePort=self._remotePort,
+            maxMessage=MAX_MESSAGE,
+            lowWater=LOW_WATER,
+            lossTolerant=self._lossTolerant,
         )
         self._association = Association(settings)
         self._channels = Channels(self._association, client=self.dtls.isClient)
@@ -345,6 +355,8 @@ class ChannelCarrier:
         elif isinstance(event, ChannelMessage):
             share.messageReceived(event.data)
         elif isinstance(event, ChannelOpened):
+            label, protocol = channel.terms.label[:MAX_NAMED], channel.terms.protocol[:MAX_NAMED]
+            share.notify(Opened(stream=channel.streamID, label=label, protocol=protocol))
             share.opened()
         elif isinstance(event, ChannelDrained):
             share.drained()

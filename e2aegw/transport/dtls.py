@@ -391,6 +391,8 @@ class DTLSTransport(UDPTransport):
         return attempt
 
     def _advance(self, number: int, secure: Secure) -> None:
+        # Who is known has no timers any more.
+        quiet = secure.verified
         self._flush(number, secure)
         while (event := secure.association.nextEvent()) is not None:
             if isinstance(event, Established):
@@ -404,7 +406,8 @@ class DTLSTransport(UDPTransport):
                 self.counters["closed by the remote party"] += 1
                 if secure is self._verified.get(number):
                     self._lost(Failure(ConnectionDone()))
-        self._schedule()
+        if not quiet:
+            self._schedule()
 
     def _flush(self, number: int, secure: Secure) -> None:
         while (datagram := secure.association.nextDatagram()) is not None:

@@ -6,9 +6,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from e2aegw.errors import RemoteError
-from e2aegw.interfaces import Address, IKeyExporter
+from e2aegw.interfaces import Address, Apply, IKeyExporter
+from e2aegw.sansio.sdp import Section
 from e2aegw.sansio.srtp import Context
-from e2aegw.sansio.terms import Terms
+from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.transport.component import Component
 from e2aegw.transport.dtls import MAX_HELD_LENGTH, DTLSTransport, Secure
 from e2aegw.transport.udp import UDPTransport
@@ -21,6 +22,26 @@ class DTLSKeyTransport(DTLSTransport):
     """
 
     protocolName = "DTLS-SRTP"
+    # Whether nothing will ever share the association.
+    _alone = False
+
+    def configure(self, section: Section, terms: Terms) -> Apply:
+        """
+        See L{ILegPart}.
+
+        @raise NegotiationError: see L{DTLSTransport.configure}.
+        """
+        configureDTLS = super().configure(section, terms)
+        # Who does not name its sections bundles none (RFC 9143 clause 7.2), and
+        # so has no data channels in an association for SRTP.
+        alone = section.get("mid") is None
+
+        def apply() -> None:
+            if terms.kind is Kind.OFFER:
+                self._alone = alone
+            configureDTLS()
+
+        return apply
 
     def write(self, data: bytes) -> None:
         """
@@ -46,6 +67,8 @@ class DTLSKeyTransport(DTLSTransport):
 
     def _open(self, component: Component) -> None:
         component.hold = None
+        if self._endpoint.dataless or self._alone:
+            self._verified[component.number].association.retire()
 
     def _release(self, component: Component, data: bytes, source: Address) -> None:
         component.datagramReceived(data, source)

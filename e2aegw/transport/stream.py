@@ -29,27 +29,125 @@ SETUP_TIMEOUT = 120.0
 #: Seconds for what was written to go out when a leg ends.  Then a party that
 #: does not read is cut off, whose buffers and socket we would keep else.
 LINGER = 5.0
+#: Octets that are read, and may wait to be written, at a time: four chunks of
+#: what is usual (64 KB), for which the reactor need not turn so often.
+READ = 1 << 18
+#: The media whose parties say whether a new exchange means a new connection
+#: (RFC 4145 clause 5, RFC 8856 clause 7.1).  MSRP does not (RFC 6135 clause
+#: 4.4).
+_RENEWING = frozenset({"bfcp"})
 
 
-class _Connection(Protocol):
+class _Turn:
+    """
+    One connection is being read.
+
+    @ivar reading: whether that is so.
+    @ivar waiting: those that have something to write then.
+    """
+
+    def __init__(self) -> None:
+        self.reading = False
+        self.waiting: list[StreamConnection] = []
+
+
+#: There is one reactor, which reads one connection at a time.
+_TURN = _Turn()
+
+
+class StreamConnection(Protocol):
     """
     A TCP connection that belongs, or wants to belong, to a transport.
     """
 
+    transport: Any
+
     def __init__(self, owner: "StreamTransport") -> None:
         self.owner = owner
+        self._handle: Any = None
+        self._pending: list[bytes] = []
+
+    @property
+    def remote(self) -> Address:
+        """
+        Who is at the other end.
+        """
+        peer = self.transport.getPeer()
+        return peer.host, peer.port
+
+    def write(self, data: bytes) -> None:
+        """
+        Send.
+        """
+        self.put(data)
+
+    def put(self, data: bytes) -> None:
+        """
+        Give octets to the network: at once, or with all else that is said to
+        what is just being read.
+        """
+        self._pending.append(data)
+        if not _TURN.reading:
+            self.release()
+        elif len(self._pending) == 1:
+            _TURN.waiting.append(self)
+
+    def release(self) -> None:
+        """
+        Give what there is to the network.  The reactor would first ask it
+        whether it takes any, which costs more than to try.
+        """
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        transport, handle = self.transport, self._handle
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        # What comes behind something that waits has to wait, too.
+        waiting = handle is None or getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer
+        if not waiting:
+            try:
+                sent = handle.send(data)
+            except OSError:
+                sent = 0  # The transport finds out what is the matter.
+            if sent == len(data):
+                return
+            data = data[sent:]
+        transport.write(data)
+
+    def end(self) -> None:
+        """
+        Close, when what was written has gone out.
+        """
+        self.release()
+        # Who is paused would never see the end.
+        self.transport.resumeProducing()
+        self.transport.loseConnection()
 
     def connectionMade(self) -> None:
         """
         See C{IProtocol}.
         """
+        self.transport.bufferSize = READ
+        handle = getattr(self.transport, "getHandle", None)
+        if handle is not None:
+            self._handle = handle()
         self.owner.opened(self)
 
     def dataReceived(self, data: bytes) -> None:
         """
         See C{IProtocol}.
         """
-        self.owner.received(self, data)
+        if _TURN.reading:
+            self.owner.received(self, data)
+            return
+        _TURN.reading = True
+        try:
+            self.owner.received(self, data)
+        finally:
+            _TURN.reading = False
+            waiting, _TURN.waiting = _TURN.waiting, []
+            for connection in waiting:
+                connection.release()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """
@@ -64,11 +162,11 @@ class _Passive(Factory):
     def __init__(self, owner: "StreamTransport") -> None:
         self.owner = owner
 
-    def buildProtocol(self, addr: Any) -> _Connection | None:
+    def buildProtocol(self, addr: Any) -> StreamConnection | None:
         """
-        Somebody connects: one is enough.
+        Somebody connects.
         """
-        return _Connection(self.owner) if self.owner.expects() else None
+        return self.owner.build() if self.owner.expects(getattr(addr, "host", "")) else None
 
 
 class _Active(ClientFactory):
@@ -77,11 +175,11 @@ class _Active(ClientFactory):
     def __init__(self, owner: "StreamTransport") -> None:
         self.owner = owner
 
-    def buildProtocol(self, addr: Any) -> _Connection:
+    def buildProtocol(self, addr: Any) -> StreamConnection:
         """
         We are connected.
         """
-        return _Connection(self.owner)
+        return self.owner.build()
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         """
@@ -90,16 +188,38 @@ class _Active(ClientFactory):
         self.owner.connectFailed(reason.getErrorMessage())
 
 
+class _End:
+    """
+    A transport as reports see it.
+
+    @ivar port: has our C{address}.
+    @ivar remote, source: who is connected.
+    @ivar signalled: the address in the description.
+    """
+
+    number = 1
+
+    def __init__(self, transport: "StreamTransport") -> None:
+        self.port = self
+        self.address = transport.localAddress
+        self.remote = self.source = transport.remote
+        self.signalled = transport.signalled
+
+
 @implementer(IMediaTransport, IPushProducer, IConsumer)
 class StreamTransport:
     """
     One TCP connection.
 
-    It owns the C{setup} attribute.  It connects to where the section says; or,
-    if the protocol has an attribute C{destination} that is an address in
-    numbers, there.
+    It owns the C{setup} attribute, and C{connection} where the protocol's
+    C{medium} has that.  It connects to where the section says; or, if the
+    protocol has an attribute C{destination} that is an address in numbers,
+    there.  If the protocol has an attribute C{connects} that is not L{None},
+    it says who of us connects, where the descriptions leave that to us.
 
-    Whoever may connect to us may do so again when a connection was lost.
+    Whoever may connect to us may do so again when a connection was lost.  Who
+    comes from elsewhere than the description says makes room for who comes
+    from there.
 
     @ivar connected: whether what is written reaches the remote party.  When it
         becomes so, a protocol that has a method C{connectionOpened} is told.
@@ -109,7 +229,6 @@ class StreamTransport:
     disconnecting = False
     muxed = False
     lite = False
-    components: Sequence[Any] = ()
 
     def __init__(self, reactor: Any, ports: IStreamPortSource) -> None:
         """
@@ -126,17 +245,23 @@ class StreamTransport:
         self._ports = ports
         self._signalled: Address | None = None
         self._peerSetup = "actpass"
-        self._connection: _Connection | None = None
+        # Whether the remote party wants to keep the connection; what we said.
+        self._keeps = False
+        self._said = "new"
+        # Whether our role is what somebody took it to be who connected early.
+        self._assumed = False
+        self._connection: StreamConnection | None = None
+        # Those that were ended while the leg goes on.
+        self._leaving: list[StreamConnection] = []
         self._connector: Any = None
         self._attempts = 0
         self._timer: IDelayedCall | None = None
         self._closed = False
         self._producer: tuple[Any, bool] | None = None
         self._paused = False
-        port = ports.listen(_Passive(self))
-        self._port: IListeningPort | None = port
-        here: Any = port.getHost()
-        self.localAddress: Address = (ports.advertised, here.port)
+        self._port: IListeningPort | None = None
+        self.localAddress: Address = (ports.advertised, 0)
+        self._listen()
 
     @property
     def connected(self) -> bool:
@@ -144,6 +269,27 @@ class StreamTransport:
         See above.
         """
         return self._connection is not None
+
+    @property
+    def components(self) -> Sequence[Any]:
+        """
+        What a report says of us: one connection.
+        """
+        return (_End(self),)
+
+    @property
+    def remote(self) -> Address | None:
+        """
+        Who is connected.
+        """
+        return None if self._connection is None else self._connection.remote
+
+    @property
+    def signalled(self) -> Address | None:
+        """
+        Where the description says that the remote party is.
+        """
+        return self._signalled
 
     # What the session asks for
 
@@ -164,8 +310,8 @@ class StreamTransport:
         host = section.address
         remote = None if host is None or not section.port else (numeric(host), section.port)
         setup = section.get("setup")
-        # RFC 6135 clause 4.2.1: holdconn is as good as nothing.
-        if setup == "holdconn":
+        if setup == "holdconn" and not self._renewing:
+            # RFC 6135 clause 4.2.1: it is as good as nothing.
             setup = None
         if terms.kind is Kind.OFFER:
             setup = setup or "active"
@@ -173,12 +319,23 @@ class StreamTransport:
             setup = setup or "passive"
             if setup == "actpass":
                 raise NegotiationError("the answer's setup attribute is actpass")
-        if setup not in ("active", "passive", "actpass"):
+        if setup not in ("active", "passive", "actpass", "holdconn"):
             raise NegotiationError("the setup attribute is none of active, passive and actpass")
+        # RFC 4145 clause 5.1: who says nothing wants a new one.
+        keeps = section.get("connection") == "existing"
 
         def apply() -> None:
             self._signalled, self._peerSetup = remote, setup
-            if terms.kind is Kind.ANSWER:
+            # Of an exchange that both agree to keep, nothing begins anew.
+            renews = self._renewing and self.active is not None and not keeps
+            if renews and (terms.kind is Kind.OFFER or self._said == "existing"):
+                self._renew()
+            self._keeps = keeps
+            if terms.kind is Kind.ANSWER and setup != "holdconn":
+                if self._assumed and setup == "passive":
+                    # Whoever it was that connected, it is not who waits for us.
+                    self._renew()
+                self._assumed = False
                 self._takeRole(setup == "passive")
 
         return apply
@@ -189,11 +346,20 @@ class StreamTransport:
         """
         if terms.kind is Kind.OFFER:
             # RFC 6135 clause 4.2.1: not passive, for who can be active.
-            return (Line("setup", "active" if self.active else "actpass"),)
-        if self.active is None:
-            # Whoever may connect to us shall: it may be behind a NAT.
-            self._takeRole(self._peerSetup == "passive")
-        return (Line("setup", "active" if self.active else "passive"),)
+            setup = "active" if self.active else "actpass"
+        elif self._peerSetup == "holdconn":
+            setup = "holdconn"  # RFC 4145 clause 4.1
+        else:
+            if self.active is None:
+                # Whoever may connect to us shall: it may be behind a NAT.
+                connects = getattr(self.protocol, "connects", None)
+                self._takeRole(self._peerSetup == "passive" if connects is None else connects)
+            setup = "active" if self.active else "passive"
+        if not self._renewing:
+            return (Line("setup", setup),)
+        keeps = self.connected and (self._keeps or terms.kind is Kind.OFFER)
+        self._said = "existing" if keeps else "new"
+        return (Line("setup", setup), Line("connection", self._said))
 
     def loseConnection(self) -> None:
         """
@@ -203,15 +369,14 @@ class StreamTransport:
         if self._closed:
             return
         self._closed = self.disconnecting = True
+        for connection in self._leaving[:]:
+            connection.transport.abortConnection()
         self._stopTimer()
         self._stopListening()
         connector, self._connector = self._connector, None
         if self._connection is not None:
             self._timer = self._reactor.callLater(LINGER, self._cutOff)
-            transport: Any = self._connection.transport
-            # Who is paused would never see the end.
-            transport.resumeProducing()
-            transport.loseConnection()
+            self._connection.end()
         elif connector is not None:
             connector.stopConnecting()
 
@@ -224,7 +389,7 @@ class StreamTransport:
         if self._connection is None:
             self.counters["unsent not connected"] += 1
         else:
-            self._connection.transport.write(data)  # type: ignore[union-attr]
+            self._connection.write(data)
 
     def writeControl(self, data: bytes) -> None:
         """
@@ -242,7 +407,7 @@ class StreamTransport:
         """
         See C{ITransport}.
         """
-        return self._signalled if self._connection is None else self._connection.transport.getPeer()  # type: ignore[union-attr]
+        return self._signalled if self._connection is None else self._connection.transport.getPeer()
 
     def getHost(self) -> Any:
         """
@@ -256,7 +421,7 @@ class StreamTransport:
         """
         self._paused = True
         if self._connection is not None:
-            self._connection.transport.pauseProducing()  # type: ignore[union-attr]
+            self._connection.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """
@@ -264,7 +429,7 @@ class StreamTransport:
         """
         self._paused = False
         if self._connection is not None:
-            self._connection.transport.resumeProducing()  # type: ignore[union-attr]
+            self._connection.transport.resumeProducing()
 
     def stopProducing(self) -> None:
         """
@@ -282,44 +447,70 @@ class StreamTransport:
             raise RuntimeError("there is a producer already")
         self._producer = (producer, streaming)
         if self._connection is not None:
-            self._connection.transport.registerProducer(producer, streaming)  # type: ignore[union-attr]
+            self._connection.transport.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """
         See C{IConsumer}.
         """
         if self._producer is not None and self._connection is not None:
-            self._connection.transport.unregisterProducer()  # type: ignore[union-attr]
+            self._connection.transport.unregisterProducer()
         self._producer = None
 
     # What connections say
 
-    def expects(self) -> bool:
+    def build(self) -> StreamConnection:
+        """
+        What will speak to who is connected.
+        """
+        return StreamConnection(self)
+
+    def expects(self, host: str) -> bool:
         """
         Whether one who connects now is welcome.
+
+        @param host: where it comes from.
         """
-        if self._connection is None and not self._closed:
+        if not self._closed and (self._connection is None or self._prefers(host)):
             return True
         self.counters["dropped second connection"] += 1
         return False
 
-    def opened(self, connection: _Connection) -> None:
+    def opened(self, connection: StreamConnection) -> None:
         """
         TCP is up.
         """
-        transport: Any = connection.transport
+        if self._connection is not None and not self._closed and self._prefers(connection.remote[0]):
+            self.counters["strangers replaced"] += 1
+            self._drop()
         if self._connection is not None or self._closed:
-            transport.abortConnection()
+            connection.transport.abortConnection()
             return
+        self._take(connection)
+
+    def _prefers(self, host: str) -> bool:
+        """
+        Whether to believe that one from there is the remote party rather than
+        who is connected: if the description says so of one and not of the
+        other.
+        """
+        if self._signalled is None or self._connection is None or self.active:
+            return False
+        return host == self._signalled[0] != self._connection.remote[0]
+
+    def _take(self, connection: StreamConnection) -> None:
+        """
+        This is the remote party.
+        """
+        transport = connection.transport
         self._connection, self._connector = connection, None
         if self.active is None:
             # The remote party need not wait for our answer to arrive.
-            self.active = False
+            self.active, self._assumed = False, True
         self._stopTimer()
         transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)
-        peer = transport.getPeer()
-        self.notify(PathSettled(signalled=_text(self._signalled), remote=_text((peer.host, peer.port))))
+        self.notify(PathSettled(signalled=_text(self._signalled), remote=_text(connection.remote)))
         if self._producer is not None:
             transport.registerProducer(*self._producer)
         if self._paused:
@@ -327,12 +518,15 @@ class StreamTransport:
         if (told := getattr(self.protocol, "connectionOpened", None)) is not None:
             told()
 
-    def received(self, connection: _Connection, data: bytes) -> None:
+    def received(self, connection: StreamConnection, data: bytes) -> None:
         """
         Bytes came.
         """
         if connection is not self._connection or self._closed:
             return
+        self._deliver(data)
+
+    def _deliver(self, data: bytes) -> None:
         try:
             self.protocol.dataReceived(data)
         except RemoteError as e:
@@ -340,10 +534,12 @@ class StreamTransport:
             self.counters["dropped " + e.reason] += 1
             self.loseConnection()
 
-    def disconnected(self, connection: _Connection, reason: Failure) -> None:
+    def disconnected(self, connection: StreamConnection, reason: Failure) -> None:
         """
         TCP is down.
         """
+        if connection in self._leaving:
+            self._leaving.remove(connection)
         if connection is not self._connection:
             return
         self._connection = None
@@ -369,6 +565,46 @@ class StreamTransport:
             self.notify(ConnectFailed(remote=_text(self._where()), reason=reason))
 
     # Inside
+
+    @property
+    def _renewing(self) -> bool:
+        """
+        Whether descriptions say whether the connection is a new one.
+        """
+        return getattr(self.protocol, "medium", None) in _RENEWING
+
+    def _listen(self) -> None:
+        """
+        @raise ResourceError: there is no port.
+        """
+        self._port = self._ports.listen(_Passive(self))
+        here: Any = self._port.getHost()
+        self.localAddress = (self._ports.advertised, here.port)
+
+    def _drop(self) -> None:
+        """
+        End the connection, and not the leg.
+        """
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            if self._producer is not None:
+                connection.transport.unregisterProducer()
+            self._leaving.append(connection)
+            connection.end()
+            self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def _renew(self) -> None:
+        """
+        Begin anew, with roles that are still to be found.
+        """
+        self._stopTimer()
+        connector, self._connector = self._connector, None
+        self._drop()
+        if connector is not None:
+            connector.stopConnecting()
+        self.active, self._assumed, self._attempts = None, False, 0
+        if self._port is None:
+            self._listen()
 
     def _takeRole(self, active: bool) -> None:
         if self.active is not None or self._closed:
@@ -406,7 +642,7 @@ class StreamTransport:
         self._timer = None
         if self._connection is not None:
             self.counters["connections cut off"] += 1
-            self._connection.transport.abortConnection()  # type: ignore[union-attr]
+            self._connection.transport.abortConnection()
 
     def _nobodyCame(self) -> None:
         self._timer = None

@@ -12,7 +12,20 @@ from typing import TypeAlias
 
 from e2aegw.errors import NegotiationError
 from e2aegw.sansio.sdp import HOP_BY_HOP, Description
-from tests.fuzz import bfcp, datachannel, dcep, dtls, keys, msrp, rtp, sctp, srtp, stun, udptl
+from tests.fuzz import (
+    bfcp,
+    datachannel,
+    dcep,
+    dtls,
+    keys,
+    msrp,
+    rtp,
+    sctp,
+    securityagreement,
+    srtp,
+    stun,
+    udptl,
+)
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -67,6 +80,7 @@ target(*keys.FINGERPRINT_SEEDS)(keys.fingerprint)
 target(*msrp.SEEDS)(msrp.msrp)
 target(*rtp.SEEDS)(rtp.rtp)
 target(*sctp.SEEDS)(sctp.sctp)
+target(*securityagreement.SEEDS)(securityagreement.securityAgreement)
 target(*srtp.SEEDS)(srtp.srtp)
 target(*stun.SEEDS)(stun.stun)
 target(*udptl.SEEDS)(udptl.udptl)

@@ -47,6 +47,7 @@ class GatewayTestCase(SynchronousTestCase):
     routes: ClassVar[tuple[Route, ...]] = ROUTES
     limits = LimitsTable()
     policy = PolicyTable()
+    patience = 10.0
     rsa: ClassVar[Identity | None] = None
 
     def setUp(self) -> None:
@@ -67,6 +68,7 @@ class GatewayTestCase(SynchronousTestCase):
             network=self.network,
             limits=self.limits,
             policy=self.policy,
+            patience=self.patience,
         )
         self.witness = Witness()
         self.gateway._observers.append(self.witness)

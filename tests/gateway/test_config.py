@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from e2aegw.errors import ConfigError
-from e2aegw.gateway.config import Config, LimitsTable, PolicyTable, RouteTable, SideConfig, load
+from e2aegw.gateway.config import Config, EventsTable, LimitsTable, PolicyTable, RouteTable, SideConfig, load
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.sdp import Side
 from tests.gateway.fax import OUR_RSA
@@ -68,10 +68,15 @@ calls = 7
 media_timeout = 1
 silent_timeout = 2.5
 offer_timeout = 0
+drain_timeout = 3
 [policy]
 applied_in_answers = false
 consent = true
 offload = false
+[events]
+udp = "[2001:db8::77]:2300"
+tcp = "192.0.2.77:2301"
+media_stopped = 0
 [demo]
 http = "127.0.0.1:8080"
 """
@@ -157,6 +162,9 @@ class ConfigTests(SynchronousTestCase):
                 rsa=None,
                 limits=LimitsTable(),
                 policy=PolicyTable(),
+                events=EventsTable(),
+                eventsOverUDP=None,
+                eventsOverTCP=None,
                 demo=None,
             ),
         )
@@ -197,10 +205,25 @@ class ConfigTests(SynchronousTestCase):
         assert config.identity is not None
         self.assertEqual(config.identity.fingerprints, identity.fingerprints)
         self.assertEqual(
-            config.limits, LimitsTable(calls=7, media_timeout=1.0, silent_timeout=2.5, offer_timeout=0.0)
+            config.limits,
+            LimitsTable(
+                calls=7, media_timeout=1.0, silent_timeout=2.5, offer_timeout=0.0, drain_timeout=3.0
+            ),
         )
         self.assertEqual(config.policy, PolicyTable(applied_in_answers=False, consent=True, offload=False))
+        self.assertEqual(config.eventsOverUDP, ("2001:db8::77", 2300))
+        self.assertEqual(config.eventsOverTCP, ("192.0.2.77", 2301))
+        self.assertEqual(config.events.media_stopped, 0.0)
         self.assertEqual(config.demo, ("127.0.0.1", 8080))
+
+    def test_events(self) -> None:
+        """
+        Who is told of events has an address in numbers, and a port.
+        """
+        for value in ("192.0.2.77", "example.org:2300", "192.0.2.77:0", "192.0.2.77:65536"):
+            for key in ("udp", "tcp"):
+                self.refused(MINIMAL + f'[events]\n{key} = "{value}"\n', f"events.{key}")
+        self.refused(MINIMAL + "[events]\nmedia_stopped = -1\n", "events.media_stopped")
 
     def test_file(self) -> None:
         """

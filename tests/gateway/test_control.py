@@ -554,6 +554,7 @@ class Telling(SynchronousTestCase):
                 "created_us": 250000,
                 "last signal": 901,
                 "SSRC": {},
+                "events": [],
                 "totals": {
                     "RTP": {"packets": 20, "bytes": 3440, "errors": 2},
                     "RTCP": {"packets": 4, "bytes": 208, "errors": 0},

@@ -247,6 +247,15 @@ class ChannelCallTests(ChannelTestCase):
         self.assertEqual([media.index for media in report.parties[0].medias], [1, 1, 1])
         self.assertEqual([media.index for media in report.parties[1].medias], [1, 2, 3])
 
+    def test_quiet(self) -> None:
+        """
+        Nobody need write anything: a chat lasts as long as a call on hold, and
+        not as long as one in which nobody speaks.
+        """
+        self.assertFalse(self.session.silent)
+        self.answered(self.offered(self.browser.offer(0)))
+        self.assertTrue(self.session.silent)
+
     def test_R_66_unknownSubprotocol(self) -> None:
         """
         A channel of something else, or whose attributes will not do, is not
@@ -315,7 +324,7 @@ class ChannelCallTests(ChannelTestCase):
 
     def test_overTLS(self) -> None:
         """
-        A kind of transport that there is not yet is refused.
+        TLS that nobody could check, though it is to end here, is refused.
         """
         text = "\r\n".join(
             [
@@ -326,6 +335,7 @@ class ChannelCallTests(ChannelTestCase):
                 "t=0 0",
                 "m=message 2855 TCP/TLS/MSRP *",
                 "a=path:msrps://198.51.100.7:2855/x;tcp",
+                "a=3ge2ae:requested",
                 "",
             ]
         )

@@ -66,12 +66,12 @@ class DecisionTests(CallTestCase):
 
     def test_R_10_neverPlain(self) -> None:
         """
-        A line of TLS over TCP is not passed on yet, and nothing plain is
-        offered in its place.
+        A line of TLS over TCP that nobody here has a relay for is not passed
+        on, and nothing plain is offered in its place.
         """
-        line = "m=message 2855 TCP/TLS/MSRP *\r\na=fingerprint:sha-256 AB:CD\r\na=setup:active\r\n"
+        line = "m=message 2855 TCP/TLS/CHAT *\r\na=fingerprint:sha-256 AB:CD\r\na=setup:active\r\n"
         offer = self.result(self.session.offer(self.ue.offer() + line, Side.ACCESS))
-        self.assertIn("m=message 0 TCP/TLS/MSRP *\r\n", offer)
+        self.assertIn("m=message 0 TCP/TLS/CHAT *\r\n", offer)
         self.assertNotIn("fingerprint", offer)
 
     def test_R_11_addedByTheUE(self) -> None:

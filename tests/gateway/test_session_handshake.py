@@ -22,6 +22,7 @@ class TimerTests(BrowserTestCase):
     """
 
     limits = LimitsTable(media_timeout=0, silent_timeout=0, offer_timeout=0)
+    patience = 0.0
 
     def test_oneTimer(self) -> None:
         """
@@ -318,6 +319,7 @@ class AgainTests(BrowserTestCase):
     """
 
     limits = LimitsTable(media_timeout=0, silent_timeout=0, offer_timeout=0)
+    patience = 0.0
 
     def test_afterFailure(self) -> None:
         """

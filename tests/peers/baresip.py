@@ -176,6 +176,12 @@ class Baresip:
         recordings = sorted(self._recordings.glob("*-dec.wav"), key=lambda file: file.stat().st_mtime)
         return listen(recordings[-1])
 
+    def recorded(self) -> int:
+        """
+        How many octets it has heard and written down.
+        """
+        return sum(file.stat().st_size for file in self._recordings.glob("*-dec.wav"))
+
     def output(self) -> str:
         """
         What it said so far.

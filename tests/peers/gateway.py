@@ -141,6 +141,12 @@ class Gateway:
         """
         return self._process.alive()
 
+    def ended(self) -> bool:
+        """
+        Whether it is over.
+        """
+        return self._process.exitCode is not None
+
     def census(self) -> Counter[str]:
         """
         How many objects of each type it has.  See C{census/sitecustomize.py}.

@@ -6,10 +6,33 @@ set -eu
 cd "$(dirname "$0")"
 
 # libre-dev, libsrtp2-dev, libusrsctp-dev and gcc are for the floor control peer,
-# the load generator of the benchmark and the SCTP peer.
-PACKAGES="baresip-core chromium firefox-esr gcc kamailio
-kamailio-websocket-modules libc6-dev libre-dev libspandsp2 libsrtp2-dev libtiff-tools
-libusrsctp-dev openssl rtpengine-daemon sip-tester tshark"
+# the load generator of the benchmark and the SCTP peer; debhelper and what
+# follows, for the Debian package.
+PACKAGES="
+baresip-core
+chromium
+firefox-esr
+gcc
+kamailio
+kamailio-tls-modules
+kamailio-websocket-modules
+libc6-dev
+libre-dev
+libspandsp2
+libsrtp2-dev
+libtiff-tools
+libusrsctp-dev
+openssl
+rtpengine-daemon
+sip-tester
+tshark
+debhelper
+debootstrap
+dpkg-dev
+python3-pip
+python3-venv
+systemd
+"
 SERVICES="kamailio rtpengine-daemon"
 POLICY=/usr/sbin/policy-rc.d
 

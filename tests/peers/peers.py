@@ -61,6 +61,12 @@ CHROMIUM = Peer(name="chromium", program="chromium")
 FIREFOX = Peer(name="firefox", program="firefox-esr")
 JSSIP = Peer(name="jssip", file=PAGE / "bundle.js")
 KAMAILIO = Peer(name="kamailio", program="kamailio")
+KAMAILIO_TLS = Peer(
+    name="kamailio-tls-modules",
+    program="kamailio",
+    # Debian's folder has the architecture's name.
+    file=next(Path("/usr/lib").glob("*/kamailio/modules/tls.so"), Path("/usr/lib/kamailio/modules/tls.so")),
+)
 BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
@@ -70,6 +76,8 @@ GCC = Peer(name="gcc", program="gcc")
 SPANDSP = Peer(name="spandsp", library="spandsp")
 TIFFCP = Peer(name="tiffcp", program="tiffcp")
 OPENSSL = Peer(name="openssl", program="openssl")
+DEBOOTSTRAP = Peer(name="debootstrap", program="debootstrap")
+DEBHELPER = Peer(name="debhelper", program="dh")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
 
 
@@ -105,6 +113,7 @@ __all__ = [
     "GCC",
     "JSSIP",
     "KAMAILIO",
+    "KAMAILIO_TLS",
     "LIBRE",
     "OPENSSL",
     "PAGE",

@@ -34,7 +34,10 @@ class SIPTelephone:
     A user agent on UDP.  Everything happens when a method is called.
 
     @ivar uri: its address of record.
+    @ivar request: the last INVITE that it was called with.
     """
+
+    request = ""
 
     def __init__(self, proxyPort: int, user: str, proxy: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -42,9 +45,17 @@ class SIPTelephone:
         self._socket.settimeout(TIMEOUT)
         self._proxy = (proxy, proxyPort)
         self._port = self._socket.getsockname()[1]
+        self._transport = "UDP"
         self._user = user
         self.uri = f"sip:{user}@{proxy}:{proxyPort}"
         self.contact = f"sip:{user}@127.0.0.1:{self._port}"
+
+    @property
+    def port(self) -> int:
+        """
+        Where it sends from.
+        """
+        return int(self._port)
 
     def close(self) -> None:
         """
@@ -61,13 +72,13 @@ class SIPTelephone:
         self._send("REGISTER", f"sip:{self.uri.partition('@')[2]}", self.uri, headers=headers)
         return self._receive("SIP/2.0 200")
 
-    def invite(self, uri: str, sdp: str) -> str:
+    def invite(self, uri: str, sdp: str, *headers: str) -> str:
         """
         Begin a call.
 
         @return: its Call-ID.
         """
-        return self._send("INVITE", uri, uri, sdp)
+        return self._send("INVITE", uri, uri, sdp, headers=headers)
 
     def called(self, sdp: str) -> str:
         """
@@ -75,9 +86,24 @@ class SIPTelephone:
 
         @return: the description in it.
         """
-        request = self._receive("INVITE ")
-        self._respond(request, sdp)
-        return body(request)
+        offer = self.rung()
+        self.accept(sdp)
+        return offer
+
+    def rung(self) -> str:
+        """
+        Wait for an INVITE.
+
+        @return: the description in it.
+        """
+        self.request = self._receive("INVITE ")
+        return body(self.request)
+
+    def accept(self, sdp: str) -> None:
+        """
+        Answer it.
+        """
+        self._respond(self.request, sdp)
 
     def refused(self) -> str:
         """
@@ -121,6 +147,12 @@ class SIPTelephone:
         """
         self._within("BYE", 2)
 
+    def over(self) -> None:
+        """
+        Wait until the other party agrees to the end.
+        """
+        self._receive("SIP/2.0 200")
+
     def hungUp(self) -> None:
         """
         Wait for the end of the call that was answered, and agree.
@@ -145,7 +177,7 @@ class SIPTelephone:
         callID = callID or secrets.token_hex(8)
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self._port};branch=z9hG4bK{secrets.token_hex(8)}",
+            f"Via: SIP/2.0/{self._transport} 127.0.0.1:{self._port};branch=z9hG4bK{secrets.token_hex(8)}",
             f"From: <{self.uri}>;tag={self._user}",
             f"To: {to if '<' in to else f'<{to}>'}",
             f"Call-ID: {callID}",
@@ -156,7 +188,7 @@ class SIPTelephone:
             *(["Content-Type: application/sdp"] if sdp else []),
             f"Content-Length: {len(sdp)}",
         ]
-        self._socket.sendto(("\r\n".join(lines) + "\r\n\r\n" + sdp).encode(), self._proxy)
+        self._transmit("\r\n".join(lines) + "\r\n\r\n" + sdp)
         return callID
 
     def _respond(self, request: str, sdp: str = "") -> None:
@@ -170,11 +202,17 @@ class SIPTelephone:
             *(["Content-Type: application/sdp"] if sdp else []),
             f"Content-Length: {len(sdp)}",
         ]
-        self._socket.sendto(("\r\n".join(lines) + "\r\n\r\n" + sdp).encode(), self._proxy)
+        self._transmit("\r\n".join(lines) + "\r\n\r\n" + sdp)
+
+    def _transmit(self, message: str) -> None:
+        self._socket.sendto(message.encode(), self._proxy)
+
+    def _next(self) -> str:
+        return self._socket.recv(65536).decode()
 
     def _receive(self, start: str) -> str:
         while True:
-            message = self._socket.recv(65536).decode()
+            message = self._next()
             if message.startswith(start):
                 return message
             if re.match(r"SIP/2.0 [3-6]", message) and not start.startswith("SIP/2.0 4"):

@@ -72,7 +72,8 @@ class ProtectionTests(SynchronousTestCase):
             ("RTP/SAVPF", (FINGERPRINT,), Protection.DTLS),
             ("UDP/TLS/RTP/SAVP", (), Protection.DTLS),
             ("UDP/TLS/RTP/SAVPF", (CRYPTO,), Protection.DTLS),
-            ("TCP/TLS/MSRP", (FINGERPRINT,), None),
+            ("TCP/TLS/MSRP", (FINGERPRINT,), Protection.TLS),
+            ("TCP/BFCP", (), Protection.NONE),
             ("udptl", (), Protection.NONE),
             ("UDPTL", (FINGERPRINT,), Protection.NONE),
             ("UDP/TLS/UDPTL", (FINGERPRINT,), Protection.TLS),
@@ -319,6 +320,17 @@ class DecideTests(SynchronousTestCase):
                 self.assertEqual(decision, Decision(False, "UDP/TLS/RTP/SAVPF"))
         terms = e2ae("webrtc", "sdes-srtp", transportProtocol="UDP/TLS/RTP/SAVP")
         self.assertEqual(decide(PLAIN, CORE, ACCESS, terms), Decision(False, "UDP/TLS/RTP/SAVP"))
+
+    def test_DTLSAnnounced(self) -> None:
+        """
+        A UE that announced SRTP with keys from DTLS, and nothing better, is
+        offered that; TS 24.229 has no word to tell it of.
+        """
+        for asked, proto in ((None, "UDP/TLS/RTP/SAVP"), ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVPF")):
+            terms = e2ae("dtls-srtp", transportProtocol=asked)
+            self.assertEqual(decide(PLAIN, CORE, ACCESS, terms), Decision(False, proto))
+        both = e2ae("dtls-srtp", "sdes-srtp")
+        self.assertEqual(decide(PLAIN, CORE, ACCESS, both), Decision(False, "RTP/SAVP", True))
 
     def test_nothingAgreed(self) -> None:
         """

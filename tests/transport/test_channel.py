@@ -15,7 +15,7 @@ from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Address, IMediaTransport
 from e2aegw.sansio.datachannel import FORMAT, ChannelMap
 from e2aegw.sansio.dcep import Open
-from e2aegw.sansio.events import AssociationLost, ChannelRefused, Secured
+from e2aegw.sansio.events import AssociationLost, ChannelOpened, ChannelRefused, Secured
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.transport.channel import HIGH_WATER, LOW_WATER, MAX_MESSAGE, MAX_NAMED
 from tests.transport.carriers import ANSWER, CHAT, FILES, OFFER, CarrierTestCase, Recorder
@@ -116,7 +116,9 @@ class CarrierTests(CarrierTestCase):
         self.network.flush()
         self.assertEqual((near.messages, far.messages), ([b"secret two"], [b"secret one", b""]))
         self.assertFalse([data for data in seen if b"secret" in data])
-        self.assertEqual({type(event) for event in self.offerer.events}, {Secured})
+        self.assertEqual({type(event) for event in self.offerer.events}, {Secured, ChannelOpened})
+        [opened] = [event for event in self.offerer.events if isinstance(event, ChannelOpened)]
+        self.assertEqual((opened.stream, opened.label, opened.protocol), (0, "chat", "msrp"))
         self.end()
         self.assertEqual((near.life, far.life), (["opened", "lost"], ["opened", "lost"]))
 

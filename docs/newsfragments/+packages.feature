@@ -1,0 +1,2 @@
+``make deb`` builds a Debian package with a hardened systemd service; a
+``Dockerfile`` makes an image.
