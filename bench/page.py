@@ -10,6 +10,7 @@ from bench.controllers import CONTROLLERS
 from bench.cores import Cores
 from bench.scenarios import CALLS, SETTLING, Effort
 from bench.table import Table
+from bench.typist import RATE, SENTENCE, SPEED
 
 _TEXT = """\
 # What it costs
@@ -42,6 +43,12 @@ for a reply before they send the next request. A *DTLS-SRTP call* is an offer, a
 connectivity check and a handshake, one call at a time; active is who begins the handshake.
 Both programs have the certificate that they make for themselves: an ECDSA key here, an RSA
 key there.
+
+*Real-time text* is typed into data channels in half of the calls, and into telephones with
+redundancy (RFC 4103) in the other half: sentences of {sentence} characters, {speed} a second, and
+pauses between them, so that it is {typed:g} a second on average. *Channel to wire* is from
+where a browser's message is written to the arrival of the packet that has it first;
+*wire to channel* is from where a telephone's packet is sent to the message's arrival.
 
 *MSRP* goes from a terminal with TLS 1.3 to a party with TCP, in chunks of 64 KB of one
 message, each of which is answered on both sides. It is compared with a port forward from
@@ -95,6 +102,9 @@ def page(tables: Sequence[Table], effort: Effort, cores: Cores, date: datetime.d
         repetitions=f"{count} repetitions" if count > 1 else "one repetition",
         calls=CALLS,
         settling=SETTLING,
+        sentence=SENTENCE,
+        speed=SPEED,
+        typed=RATE,
         controllers=CONTROLLERS,
         machine=machine.processor(),
         memory=machine.memory(),

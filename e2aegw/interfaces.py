@@ -85,6 +85,11 @@ class IDatagramPort(Interface):
         Send with this traffic class octet from now on.
         """
 
+    def setReceiveBuffer(size: int) -> None:
+        """
+        Let so many octets wait to be read, or as many as the system lets.
+        """
+
     def close() -> None:
         """
         Release the port, now.
@@ -244,6 +249,21 @@ class IAdapter(IProtocol, ILegPart):
         """
         Say this to the network party.  Called for every unit: it does not
         wait.  What cannot be said is counted.
+        """
+
+
+class ITranslator(Interface):
+    """
+    An adapter that does not repeat what the other party says of the medium,
+    but says it in words of its own.
+    """
+
+    formats: Sequence[str] = Attribute("""What stands in its C{m=} line, from C{describe} on.""")
+
+    def translate(lines: Sequence[Line]) -> Sequence[Line]:
+        """
+        The attributes of the other party that may cross, as they are said on
+        this leg.
         """
 
 
@@ -483,6 +503,7 @@ __all__ = [
     "IPortSource",
     "ISession",
     "IStreamPortSource",
+    "ITranslator",
     "ITransport",
     "Receive",
 ]

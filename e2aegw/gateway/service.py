@@ -36,6 +36,7 @@ from e2aegw.sansio.events import (
     ConsentLost,
     Event,
     HandshakeFailed,
+    LegLost,
     LineRefused,
     MediaTimeout,
     PathSettled,
@@ -44,6 +45,8 @@ from e2aegw.sansio.ng import readable
 from e2aegw.sansio.sdp import Section, Side
 from e2aegw.sansio.srtp import Profile
 from e2aegw.sansio.terms import Terms
+from e2aegw.transport.bundle import BundleRecords
+from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.datapath import SocketDatapath
 from e2aegw.transport.kinds import KINDS, Materials
 from e2aegw.transport.sockets import SocketNetwork
@@ -128,6 +131,7 @@ class Gateway(Service):
         self.sessions: dict[Session, tuple[tuple[int, int], float]] = {}
         self.ended = 0
         self.appliedInAnswers = policy.applied_in_answers
+        self.channels: Sequence[str] = policy.channels
         self.datapath = datapath
         self.limits = limits
         self._policy = policy
@@ -347,6 +351,12 @@ class Gateway(Service):
             )
         )
 
+    def carrier(self, records: BundleRecords) -> ChannelCarrier:
+        """
+        See L{e2aegw.gateway.workshop.Workshop}.
+        """
+        return ChannelCarrier(self._reactor, records)
+
     def has(self, side: Side, version: int) -> bool:
         """
         See L{e2aegw.gateway.workshop.Workshop}.
@@ -434,6 +444,14 @@ class Gateway(Service):
         elif isinstance(event, AssociationLost):
             self._log.info(
                 "{label}: {side} line {line}: data channels are lost: {reason}",
+                label=session.label,
+                side=event.side,
+                line=event.line,
+                reason=event.reason,
+            )
+        elif isinstance(event, LegLost):
+            self._log.info(
+                "{label}: {side} line {line}: lost: {reason}",
                 label=session.label,
                 side=event.side,
                 line=event.line,

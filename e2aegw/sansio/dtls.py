@@ -374,6 +374,7 @@ class Association:
         Read the only record that there is, without asking OpenSSL whether
         there is more and whether it has an answer: there is neither.
         """
+        assert self._connection is not None
         try:
             if (data := self._connection.read()) is not None:
                 self._events.append(Received(data))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from e2aegw.errors import NegotiationError
-from e2aegw.sansio.datachannel import outside
+from e2aegw.sansio.datachannel import inside, outside
 from e2aegw.sansio.sdp import Description, Section, Side
 from e2aegw.sansio.terms import Terms
 
@@ -141,6 +141,11 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
         asked for a protection that nobody agreed on, and must never get clear
         media instead.
     """
+    if near is not far and far is Side.ACCESS and terms.e2ae is not None and "webrtc" in terms.e2ae:
+        # A browser has no other way to take these.
+        channel = inside(section)
+        if channel is not None:
+            return Decision(False, channel)
     proto = outside(section.proto)
     if proto.upper() in SECURABLE:
         return _decideSecurable(section, proto, near, far, terms)

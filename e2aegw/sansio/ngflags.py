@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from e2aegw.sansio import ngeffects, rtppflags
+from e2aegw.sansio.datachannel import IN_BAND
 from e2aegw.sansio.ng import Fields
 from e2aegw.sansio.ngeffects import Reading
 from e2aegw.sansio.sdp import Side
@@ -263,6 +264,13 @@ FLAGS: Final[tuple[Flag, ...]] = (
         "what the UE and the network agreed on at registration: which protections to offer to the"
         " access side",
         values=", ".join(f"``{w}``" for w in sorted(ngeffects.E2AE)) + "; ``none``",
+    ),
+    _flag(
+        "channels",
+        ngeffects.channels,
+        "the data channels that the party may open in band, without a word in the description: for each"
+        " the other one is asked for a line",
+        values=", ".join(f"``{w}``" for w in sorted(IN_BAND)) + "; ``none``",
     ),
     _flag(
         "ICE",

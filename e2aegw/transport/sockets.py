@@ -194,6 +194,7 @@ class SocketPort:
         self.address: Address = address if address[1] else self.socket.getsockname()[:2]
         self.poller = poller
         self._tos: int | None = None
+        self._receiveBuffer: int | None = None
         self.sendto = self.socket.sendto
 
     def setTOS(self, tos: int) -> None:
@@ -202,6 +203,13 @@ class SocketPort:
         """
         self._tos = tos
         _setTOS(self.socket, tos)
+
+    def setReceiveBuffer(self, size: int) -> None:
+        """
+        See L{IDatagramPort}.
+        """
+        self._receiveBuffer = size
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     def connected(self, remote: Address) -> socket.socket:
         """
@@ -224,6 +232,8 @@ class SocketPort:
             second.connect(remote)
             if self._tos is not None:
                 _setTOS(second, self._tos)
+            if self._receiveBuffer is not None:
+                second.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receiveBuffer)
         except OSError:
             second.close()
             raise
