@@ -60,6 +60,10 @@ _OPTION = re.compile(r' *([A-Za-z-]+)=("[^"]*"|[^;"]*)(?:;|\Z)')
 _RELIABLE = frozenset({"msrp", "t140"})
 
 
+#: The subprotocols that IANA's registry has: T.38 is in none, and is called what
+#: those who speak it agreed to call it.
+_REGISTERED = frozenset({"msrp", "bfcp", "t140"})
+
 #: The stream of a channel that nobody has opened yet.
 UNKNOWN = -1
 
@@ -129,9 +133,9 @@ class ChannelMap:
         if self.label:
             options.append(f'label="{_quoted(self.label)}"')
         if self.subprotocol:
-            # A name that is known is said as it is registered.
+            # A registered name is said as it is registered.
             lower = self.subprotocol.lower()
-            name = lower if lower in SUBPROTOCOLS else self.subprotocol
+            name = lower if lower in _REGISTERED else self.subprotocol
             options.append(f'subprotocol="{_quoted(name)}"')
         if not self.ordered:
             options.append("ordered=false")

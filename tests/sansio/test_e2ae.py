@@ -200,7 +200,7 @@ class DecideTests(SynchronousTestCase):
         announced.
         """
         secured, plain, channel = "UDP/TLS/UDPTL", "udptl", "DC/UDPTL"
-        told, other = e2ae("udptl-dtls"), e2ae("sdes-srtp", "webrtc")
+        told, other = e2ae("udptl-dtls"), e2ae("sdes-srtp")
         clear = Decision(False, plain)
         for proto, asks, near, far, terms, expected in (
             (secured, True, ACCESS, CORE, told, clear),
@@ -215,6 +215,7 @@ class DecideTests(SynchronousTestCase):
             (plain, False, CORE, ACCESS, told, Decision(False, secured, True)),
             (plain, False, CORE, ACCESS, other, clear),
             (plain, False, CORE, ACCESS, Terms(), clear),
+            (plain, False, CORE, ACCESS, e2ae("webrtc"), Decision(False, channel)),
             (plain, False, ACCESS, CORE, told, clear),
             (plain, True, ACCESS, CORE, told, None),
             ("UDPTL", False, CORE, CORE, told, Decision(False, "UDPTL")),
