@@ -82,9 +82,7 @@ class ChannelCarrier:
 
     authenticates = True
 
-    def __init__(
-        self, clock: Any, dtls: DTLSTransport | BundleRecords, *, lossTolerant: bool = True
-    ) -> None:
+    def __init__(self, clock: Any, dtls: DTLSTransport | BundleRecords, *, lossTolerant: bool = True) -> None:
         """
         @param clock: provides C{IReactorTime}.
         @param lossTolerant: see L{Settings}.

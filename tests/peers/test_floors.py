@@ -211,9 +211,7 @@ class TLSTests(FloorTestCase):
         """
         listening, number = self.listen()
         lines = (*CLIENT, "a=bfcpver:1", "a=setup:active", "a=connection:new", self.identity.fingerprint)
-        offer = self.offer(
-            description(9, "TCP/TLS/BFCP", *lines, "a=3ge2ae:requested"), e2ae=["bfcp-tls"]
-        )
+        offer = self.offer(description(9, "TCP/TLS/BFCP", *lines, "a=3ge2ae:requested"), e2ae=["bfcp-tls"])
         self.assertIn(" TCP/BFCP *", offer)
         for gone in ("fingerprint", "tls-id", "3ge2ae"):
             self.assertNotIn(gone, offer)
@@ -237,7 +235,13 @@ class TLSTests(FloorTestCase):
             direction=["core", "access"],
             e2ae=["bfcp-tls"],
         )
-        for line in (" TCP/TLS/BFCP *", "a=setup:actpass", "a=connection:new", "a=fingerprint:", "a=3ge2ae:applied"):
+        for line in (
+            " TCP/TLS/BFCP *",
+            "a=setup:actpass",
+            "a=connection:new",
+            "a=fingerprint:",
+            "a=3ge2ae:applied",
+        ):
             self.assertIn(line, offer)
         where = freePort()
         tunnel = self.tunnel(accept=where)
