@@ -226,7 +226,7 @@ class ChannelCarrier:
 
     def makeConnection(self, transport: object) -> None:
         """
-        See L{IProtocol}; the transport is known already.
+        See C{IProtocol}; the transport is known already.
         """
 
     def handshakeCompleted(self) -> None:
@@ -253,7 +253,7 @@ class ChannelCarrier:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IProtocol}: the remote party ended DTLS.
+        See C{IProtocol}: the remote party ended DTLS.
         """
         self._secured = False
         self._end("DTLS was closed", tell=False)
