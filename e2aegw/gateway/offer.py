@@ -155,6 +155,9 @@ class Offer:
         if protectionOf(decision.proto) is Protection.NONE and 1 - who in stream.protected:
             # Nobody takes protection away from a UE that asked for it.
             return asItWas
+        if decision.endToEnd and not sealed and protection(section) is leg.protection is Protection.TLS:
+            # Who was told of it, and not asked, does not ask later.
+            return asItWas
         return decision
 
     def _serves(self, pipeline: Pipeline, stream: Stream, section: Section, decision: Decision) -> bool:

@@ -159,7 +159,6 @@ class Gateway(Service):
             for factory in (route.access, route.core)
         )
         self._endpoint = Endpoint(identity, self._profiles, dataless=self._dataless)
-        self._plainEndpoint = Endpoint(identity)
         self._tlsEndpoint = tls.Endpoint(identity)
         self._trust = {side: config.trust for side, config in sides.items()}
         self._nativeEndpoint: Endpoint | None = None
@@ -332,11 +331,11 @@ class Gateway(Service):
             if strict:
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
-        endpoint, plain, native = self._commonEndpoint, self._commonPlainEndpoint, self._commonNativeEndpoint
+        endpoint, native = self._commonEndpoint, self._commonNativeEndpoint
         secure = self._commonTLSEndpoint
         if terms.anonymous:
-            endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
-            native, secure = plain, self._anonymousTLSEndpoint
+            endpoint, native = self._anonymousEndpoint, self._anonymousNativeEndpoint
+            secure = self._anonymousTLSEndpoint
         policy = self._policy
         return KINDS[kind](
             Materials(
@@ -344,7 +343,6 @@ class Gateway(Service):
                 pool,
                 pool,
                 endpoint,
-                plain,
                 native,
                 secure,
                 self._trust[side],
@@ -519,10 +517,7 @@ class Gateway(Service):
     def _anonymousEndpoint(self) -> Endpoint:
         return Endpoint(self._newIdentity(), self._profiles, dataless=self._dataless)
 
-    def _commonPlainEndpoint(self) -> Endpoint:
-        return self._plainEndpoint
-
-    def _anonymousPlainEndpoint(self) -> Endpoint:
+    def _anonymousNativeEndpoint(self) -> Endpoint:
         # An RSA key for one call would hold up all the others.
         return Endpoint(self._newIdentity())
 

@@ -31,7 +31,6 @@ class Materials:
     @ivar streams: where to get TCP ports.
     @ivar endpoint: our certificate, and what SRTP needs; called when one is
         needed.
-    @ivar plain: our certificate alone.
     @ivar native: our certificates, one that browsers want and one of RSA, for
         terminals that are no browsers.
     @ivar tls: our certificate, for TLS.
@@ -44,7 +43,6 @@ class Materials:
     ports: IPortSource
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
-    plain: Callable[[], Endpoint]
     native: Callable[[], Endpoint]
     tls: Callable[[], TLSEndpoint]
     trust: Trust | None = None
