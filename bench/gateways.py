@@ -52,6 +52,10 @@ access = "udptl"
 core = "udptl"
 
 [[route]]
+access = "msrp"
+core = "msrp"
+
+[[route]]
 access = "text"
 core = "text"
 """

@@ -55,6 +55,12 @@ message, each of which is answered on both sides. It is compared with a port for
 TLS to TCP of a few lines of Twisted, with the same load. A *TLS handshake* is one with a
 certificate at either end, from the terminal's connection on; calls were set up before.
 
+A *file* goes through a data channel on the access side and MSRP over TCP on the core
+side, in chunks of 60 KB, and its SHA-256 is compared. aiortc's figures are of an
+endpoint that receives or sends as many octets in messages of that size over a data
+channel, no more: it neither reads MSRP nor writes to TCP. Where packets get lost the
+benchmark's own end loses and delays them.
+
 *Memory* is the growth of the resident set, divided by the number of calls.
 
 ## With what

@@ -85,6 +85,11 @@ class IDatagramPort(Interface):
         Send with this traffic class octet from now on.
         """
 
+    def setReceiveBuffer(size: int) -> None:
+        """
+        Let so many octets wait to be read, or as many as the system lets.
+        """
+
     def close() -> None:
         """
         Release the port, now.

@@ -136,6 +136,16 @@ class ChannelOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegLost(Event):
+    """
+    A leg's connection or data channel has ended, though the call has not; the
+    other leg's ends, too.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelRefused(Event):
     """
     The remote party opened a data channel in band (RFC 8832), and nothing in

@@ -75,6 +75,11 @@ class MemoryPort:
         """
         self.tos = tos
 
+    def setReceiveBuffer(self, size: int) -> None:
+        """
+        See L{IDatagramPort}.  Nothing waits here.
+        """
+
     def close(self) -> None:
         """
         See L{IDatagramPort}.

@@ -37,6 +37,7 @@ class Materials:
     @ivar tls: our certificate, for TLS.
     @ivar trust: whom to believe in TLS without a fingerprint.
     @ivar consent: whether to check for consent ourselves.
+    @ivar lossTolerant: see L{e2aegw.sansio.sctp.settings.Settings}.
     """
 
     clock: Any
@@ -48,6 +49,7 @@ class Materials:
     tls: Callable[[], TLSEndpoint]
     trust: Trust | None = None
     consent: bool = False
+    lossTolerant: bool = True
 
 
 def _udp(materials: Materials) -> OpaqueTransport:
@@ -84,7 +86,7 @@ def _channel(materials: Materials) -> ChannelCarrier:
     dtls = DTLSTransport(
         materials.clock, materials.ports, materials.endpoint(), control=False, consent=materials.consent
     )
-    return ChannelCarrier(materials.clock, dtls)
+    return ChannelCarrier(materials.clock, dtls, lossTolerant=materials.lossTolerant)
 
 
 def _local(materials: Materials) -> LocalTransport:

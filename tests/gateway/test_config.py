@@ -205,9 +205,7 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(config.identity.fingerprints, identity.fingerprints)
         self.assertEqual(
             config.limits,
-            LimitsTable(
-                calls=7, media_timeout=1.0, silent_timeout=2.5, offer_timeout=0.0, drain_timeout=3.0
-            ),
+            LimitsTable(calls=7, media_timeout=1.0, silent_timeout=2.5, offer_timeout=0.0, drain_timeout=3.0),
         )
         self.assertEqual(config.policy, PolicyTable(applied_in_answers=False, consent=True, offload=False))
         self.assertEqual(config.eventsOverUDP, ("2001:db8::77", 2300))

@@ -58,6 +58,11 @@ class Port:
         See L{IDatagramPort}.
         """
 
+    def setReceiveBuffer(self, size: int) -> None:
+        """
+        See L{IDatagramPort}.
+        """
+
     def close(self) -> None:
         """
         See L{IDatagramPort}.

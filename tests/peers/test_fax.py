@@ -208,9 +208,7 @@ class DTLSTestCase(FaxTestCase):
         """
         The UE is called.
         """
-        offer = self.ask(
-            "offer", describe(self.core.port), direction=["core", "access"], e2ae="udptl-dtls"
-        )
+        offer = self.ask("offer", describe(self.core.port), direction=["core", "access"], e2ae="udptl-dtls")
         for line in ("a=setup:actpass", "a=tls-id:", "a=3ge2ae:applied"):
             self.assertIn(line, offer)
         self.agreed(offer)
@@ -321,7 +319,17 @@ class DTLSTests(DTLSTestCase):
         self.assertFax(self.client("-cipher", "ECDHE-RSA-AES128-GCM-SHA256"))
         shark.end()
         decoded = subprocess.run(
-            ["tshark", "-r", capture, "-d", f"udp.port=={self.core.port},t38", "-Y", "t38", "-T", "fields"]
+            [
+                "tshark",
+                "-r",
+                str(capture),
+                "-d",
+                f"udp.port=={self.core.port},t38",
+                "-Y",
+                "t38",
+                "-T",
+                "fields",
+            ]
             + ["-e", "t38.seq_number", "-e", "_ws.col.Info"],
             check=True,
             capture_output=True,
@@ -360,9 +368,7 @@ class DTLSTests(DTLSTestCase):
         The handshake fails, that is told, and no datagram passes in the clear.
         """
         line = f"access line 0: DTLS failed: {reason}"
-        until(
-            lambda: self.turned(lambda: line in self.gateway.output()), line, explain=self.gateway.output
-        )
+        until(lambda: self.turned(lambda: line in self.gateway.output()), line, explain=self.gateway.output)
         machines = self.machines(Wire(), toCore=False)
         for _ in range(50):
             machines[1].tick()
@@ -430,8 +436,6 @@ class ChannelTests(FaxTestCase):
         channel.accept(reply["sdp"])
         until(lambda: channel.opened, "the channel is open", explain=self.gateway.output)
         machines = self.machines(channel)
-        transmit(
-            list(zip(machines, (channel.socket, self.core.socket), strict=True)), seconds=PATIENCE
-        )
+        transmit(list(zip(machines, (channel.socket, self.core.socket), strict=True)), seconds=PATIENCE)
         self.assertPage(*machines)
         self.assertGreater(self.core.lost, 0)
