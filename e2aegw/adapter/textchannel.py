@@ -30,6 +30,8 @@ _SHORTEST = 4
 #: Seconds for which what was written may not have arrived, if the channel
 #: breaks: SCTP gives up after about a minute of silence (RFC 9260 clause 8.1).
 UNSURE = 60.0
+#: Seconds after which to look again at the earliest.
+_SOON = 0.001
 _STARTED = MediaStarted()
 
 
@@ -222,7 +224,7 @@ class ChannelTextAdapter(Protocol):
             self._send(text, now)
         if self._queue.waiting and self._timer is None and not self._throttle.full:
             wait = self._queue.nextAllowed(now) - now
-            self._timer = self._clock.callLater(max(0.0, wait), self._expire)
+            self._timer = self._clock.callLater(max(_SOON, wait), self._expire)
 
     def _send(self, text: str, now: float) -> None:
         data = text.encode(errors="replace")

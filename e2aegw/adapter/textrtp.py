@@ -8,6 +8,7 @@ or SRTP inside of it.
 
 import time
 from collections.abc import Callable, MutableMapping, Sequence
+from math import ceil
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
@@ -29,6 +30,9 @@ from e2aegw.sansio.t140sender import Sender
 from e2aegw.sansio.t140terms import Formats, crosses, rateIn, receives
 from e2aegw.sansio.terms import Kind, Terms
 
+#: Seconds to which times of sending are rounded up, so that the streams of many
+#: calls are looked after at one go: to wake up costs more than to send.
+_TICK = 0.005
 #: Who wants no reports says that they may have no bandwidth (RFC 3556).
 _NO_REPORTS = frozenset({"b=RS:0", "b=RR:0"})
 
@@ -80,6 +84,7 @@ class RTPTextAdapter(Protocol):
         self._paused = False
         self._closed = False
         self._timer: IDelayedCall | None = None
+        self._due = 0.0
         inner.peer = _Packets(self._packetReceived)
 
     # What the adapter inside has to say
@@ -180,7 +185,9 @@ class RTPTextAdapter(Protocol):
             self._sender.queue.rate = DEFAULT_RATE if formats.rate is None else formats.rate
             self._sender.agree(formats.plain, formats.red, min(formats.generations, self._generations))
             if reports and not self._closed:
-                self._reports.start(self._clock.seconds())
+                now = self._clock.seconds()
+                self._reports.start(now)
+                self._arm(self._reports.nextTimeout(), now)
             else:
                 self._reports.stop()
             self._turn()
@@ -290,7 +297,7 @@ class RTPTextAdapter(Protocol):
             self.counters["payload types unknown"] += 1
             return
         self._say(self._receiver.receive(found, now))
-        self._arm()
+        self._arm(self._receiver.nextTimeout(), now)
 
     def _say(self, runs: Sequence[Run]) -> None:
         for run in runs:
@@ -312,29 +319,41 @@ class RTPTextAdapter(Protocol):
         elif self._paused and waiting <= LOW_WATER:
             self._paused = False
             _ask(self.peer, "resumeProducing")
-        self._arm()
-
-    def _arm(self) -> None:
         now = self._clock.seconds()
-        times = (self._sender.nextTimeout(now), self._receiver.nextTimeout(), self._reports.nextTimeout())
-        at = min((each for each in times if each is not None), default=None)
+        self._arm(self._sendAt(now), now)
+
+    def _sendAt(self, now: float) -> float | None:
+        """
+        When to send, in whole L{_TICK}s.
+        """
+        at = self._sender.nextTimeout(now)
+        return None if at is None else max(at, ceil(at / _TICK) * _TICK)
+
+    def _arm(self, at: float | None, now: float) -> None:
+        """
+        Something is due, if not before something else.
+        """
+        if at is None or self._closed:
+            return
         if self._timer is not None:
-            if at is not None and self._timer.getTime() <= at:
+            if self._timer.getTime() <= at:
                 # It looks again when it fires.
                 return
             self._timer.cancel()
-            self._timer = None
-        if at is not None and not self._closed:
-            self._timer = self._clock.callLater(max(0.0, at - now), self._expire)
+        self._timer = self._clock.callLater(max(0.0, at - now), self._expire)
+        self._due = at
 
     def _expire(self) -> None:
         self._timer = None
-        now = self._clock.seconds()
+        # A clock may be a bit behind, in the last digit.
+        now = max(self._clock.seconds(), self._due)
         self._say(self._receiver.timeout(now))
         report = self._reports.timeout(now, time.time())
         if report is not None:
             self.inner.sendUnit(report)
         self._sender.timeout(now)
+        self._arm(self._receiver.nextTimeout(), now)
+        self._arm(self._reports.nextTimeout(), now)
         self._turn()
 
 

@@ -11,9 +11,10 @@ from e2aegw.sansio.rtp import Control, walk
 from e2aegw.sansio.t140receiver import Receiver, Source
 from e2aegw.sansio.t140sender import Sender
 
-#: RFC 3550 clause 6.2: seconds between reports, on average.  Text needs so
-#: little that a share of its bandwidth would never allow any.
-INTERVAL = 5.0
+#: Seconds between reports, on average.  Text needs 3300 bit/s at most (RFC 4103
+#: clause 9).  A twentieth of that (RFC 3550 clause 6.2) allows both sides a report
+#: of 108 octets so often.
+INTERVAL = 10.0
 #: Sources that a report is about.
 MAX_REPORTED = 4
 #: Seconds from the epoch of NTP to that of everybody else.

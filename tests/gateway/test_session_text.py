@@ -418,7 +418,7 @@ class TextCallTests(TextTestCase):
         phone = self.call()
         phone.say("a", marker=True)
         self.browser.type("b")
-        self.network.advance(20)
+        self.network.advance(50)
         self.assertGreater(len(phone.reports), 1)
         first = phone.reports[0]
         self.assertEqual((first[0], first[1]), (0x81, 200))
