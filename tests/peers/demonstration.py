@@ -217,12 +217,11 @@ class DemoTests(DemoTestCase):
         """
 
         def reads(text: str) -> None:
-            for screen in ("#text-there", "#text-back"):
-                until(
-                    lambda screen=screen: self.page.content(screen) == text,
-                    f"{screen} has {text!r}",
-                    explain=lambda: (self.page.text("#text"), self.page.problem()),
-                )
+            until(
+                lambda: {self.page.content("#text-there"), self.page.content("#text-back")} == {text},
+                f"both screens have {text!r}",
+                explain=lambda: (self.page.text("#text"), self.page.problem()),
+            )
 
         def says(state: str, text: str) -> None:
             until(lambda: self.page.text(state) == text, f"{state}: {text}", explain=self.page.problem)
