@@ -329,7 +329,8 @@ def wired(access: str, core: str) -> Config:
     """
     The configuration of a static pipeline and nothing else.
 
-    @param access, core: see L{PipelineEnd.parse}.
+    @param access: see L{PipelineEnd.parse}.
+    @param core: the same.
 
     @raise ConfigError: they are wrong, or do not go together.
     """
