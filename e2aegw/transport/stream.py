@@ -219,7 +219,9 @@ class StreamTransport:
 
     Whoever may connect to us may do so again when a connection was lost.  Who
     comes from elsewhere than the description says makes room for who comes
-    from there.
+    from there.  If the protocol has an attribute C{believes} that is not true
+    yet, such a one has not shown that it is the remote party, and that it goes,
+    or talks nonsense, is no loss to the leg.
 
     @ivar connected: whether what is written reaches the remote party.  When it
         becomes so, a protocol that has a method C{connectionOpened} is told.
@@ -269,6 +271,15 @@ class StreamTransport:
         See above.
         """
         return self._connection is not None
+
+    @property
+    def doubtful(self) -> bool:
+        """
+        Whether who is connected may be anybody.
+        """
+        if self._connection is None or self.active or getattr(self.protocol, "believes", True):
+            return False
+        return self._signalled is None or self._signalled[0] != self._connection.remote[0]
 
     @property
     def components(self) -> Sequence[Any]:
@@ -487,7 +498,9 @@ class StreamTransport:
 
         @param host: where it comes from.
         """
-        if not self._closed and (self._connection is None or self._prefers(host)):
+        # Who waits for us does not come, so that is somebody else.
+        waits = self.active is None and self._peerSetup == "passive"
+        if not self._closed and not waits and (self._connection is None or self._prefers(host)):
             return True
         self.counters["dropped second connection"] += 1
         return False
@@ -549,7 +562,10 @@ class StreamTransport:
         except RemoteError as e:
             # A stream that is not understood once is not understood any more.
             self.counters["dropped " + e.reason] += 1
-            self.loseConnection()
+            if self.doubtful and self._connection is not None:
+                self._connection.transport.abortConnection()
+            else:
+                self.loseConnection()
 
     def disconnected(self, connection: StreamConnection, reason: Failure) -> None:
         """
@@ -559,8 +575,12 @@ class StreamTransport:
             self._leaving.remove(connection)
         if connection is not self._connection:
             return
+        doubtful = self.doubtful
         self._connection = None
         self._stopTimer()
+        if doubtful and not self._closed:
+            self._strangerLeft()
+            return
         if not self._closed and not reason.check(ConnectionDone):
             self.counters["connections lost"] += 1
         self.protocol.connectionLost(reason)
@@ -610,6 +630,17 @@ class StreamTransport:
             self._leaving.append(connection)
             connection.end()
             self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def _strangerLeft(self) -> None:
+        """
+        It was somebody else; the remote party may yet come.
+        """
+        self.counters["strangers left"] += 1
+        if self._assumed:
+            self.active, self._assumed = None, False
+        else:
+            self._timer = self._reactor.callLater(SETUP_TIMEOUT, self._nobodyCame)
+        self.protocol.connectionLost(Failure(ConnectionDone()))
 
     def _renew(self) -> None:
         """
