@@ -21,7 +21,6 @@ from e2aegw.sansio.datachannel import (
 )
 from e2aegw.sansio.sdp import Description, Section
 
-
 #: Sections that a party may ever have had.  They are never taken away, and a
 #: channel in another stream is another one; who goes on and on gets no more of
 #: them.
