@@ -253,8 +253,8 @@ class StreamTransport:
         # Whether our role is what somebody took it to be who connected early.
         self._assumed = False
         self._connection: StreamConnection | None = None
-        # Those that were ended while the leg goes on.
-        self._leaving: list[StreamConnection] = []
+        # Those that were ended while the leg goes on, and when they are cut off.
+        self._leaving: dict[StreamConnection, IDelayedCall] = {}
         self._connector: Any = None
         self._attempts = 0
         self._timer: IDelayedCall | None = None
@@ -380,7 +380,7 @@ class StreamTransport:
         if self._closed:
             return
         self._closed = self.disconnecting = True
-        for connection in self._leaving[:]:
+        for connection in list(self._leaving):
             connection.transport.abortConnection()
         self._stopListening()
         self._finish()
@@ -571,8 +571,9 @@ class StreamTransport:
         """
         TCP is down.
         """
-        if connection in self._leaving:
-            self._leaving.remove(connection)
+        leaving = self._leaving.pop(connection, None)
+        if leaving is not None and leaving.active():
+            leaving.cancel()
         if connection is not self._connection:
             return
         doubtful = self.doubtful
@@ -627,7 +628,8 @@ class StreamTransport:
         if connection is not None:
             if self._producer is not None:
                 connection.transport.unregisterProducer()
-            self._leaving.append(connection)
+            cutOff = connection.transport.abortConnection
+            self._leaving[connection] = self._reactor.callLater(LINGER, cutOff)
             connection.end()
             self.protocol.connectionLost(Failure(ConnectionDone()))
 

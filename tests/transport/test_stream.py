@@ -36,10 +36,7 @@ class Speaker(Protocol):
     @ivar received: what it got.
     @ivar life: C{"opened"} and C{"lost"}, as they came.
     @ivar destination: where to connect to, if the medium says so.
-    @ivar believes: whether who is connected is known.
     """
-
-    believes = True
 
     def __init__(self, destination: tuple[str, int] | None = None) -> None:
         self.received = b""
@@ -335,69 +332,6 @@ class PassiveTests(StreamTestCase):
         again.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.transport.counters["connections lost"], 1)
         self.assertEqual(self.speaker.life, ["opened", "lost"] * 2)
-        self.end()
-
-    def test_strangerTalksNonsense(self) -> None:
-        """
-        Somebody who connects from elsewhere and talks nonsense, or goes again,
-        takes nothing away from who is awaited.
-        """
-        self.offered("active")
-        self.speaker.believes = False
-        stranger = self.called("203.0.113.99")
-        assert stranger is not None
-        stranger.protocol.dataReceived(b"nonsense")
-        self.assertFalse(stranger.connected)
-        self.assertEqual(self.transport.counters["dropped nonsense"], 1)
-        other = self.called("203.0.113.99")
-        assert other is not None
-        other.protocol.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(self.transport.counters["strangers left"], 2)
-        self.assertEqual([type(event) for event in self.events], [PathSettled] * 2)
-        connection = self.called()
-        assert connection is not None
-        connection.protocol.dataReceived(b"hello")
-        self.assertEqual(self.speaker.received, b"hello")
-        self.assertEqual(self.speaker.life, ["opened", "lost"] * 2 + ["opened"])
-        self.end()
-
-    def test_strangerLeavesAndNobodyComes(self) -> None:
-        """
-        After a stranger the remote party is still waited for, and missed.
-        """
-        self.offered("active")
-        self.speaker.believes = False
-        stranger = self.called("203.0.113.99")
-        assert stranger is not None
-        stranger.protocol.connectionLost(Failure(ConnectionDone()))
-        self.reactor.advance(SETUP_TIMEOUT)
-        self.assertEqual(
-            self.events[1:], [ConnectFailed(remote="198.51.100.7:2855", reason="nobody connected")]
-        )
-        self.end()
-
-    def test_strangerBeforeTheAnswer(self) -> None:
-        """
-        Who connects where the remote party waits for us is somebody else, and
-        does not settle who is active.
-        """
-        self.transport.configure(section("passive"), OFFER)()
-        self.assertIsNone(self.called("203.0.113.99"))
-        self.assertEqual(self.said(ANSWER), "active")
-        self.end()
-
-    def test_strangerBeforeTheirAnswer(self) -> None:
-        """
-        A stranger who comes and goes before the answer settles nothing.
-        """
-        self.said(OFFER)
-        self.speaker.believes = False
-        stranger = self.called("203.0.113.99")
-        assert stranger is not None
-        stranger.protocol.connectionLost(Failure(ConnectionDone()))
-        self.assertIsNone(self.transport.active)
-        self.transport.configure(section("passive"), ANSWER)()
-        self.assertTrue(self.transport.active)
         self.end()
 
     def test_nobodyCame(self) -> None:
