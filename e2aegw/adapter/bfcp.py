@@ -84,11 +84,19 @@ class BFCPAdapter(Protocol):
         self._throttle = Throttle(self, self._flush)
         self._waiting: deque[bytes] = deque()
         self._waitingSize = 0
-        self._connected = self._lost = self._failed = self._silent = False
+        self._connected = self._lost = self._failed = self._silent = self._heard = False
         self._timer: Any = None
         # What the attributes of a data channel say, which mean nothing there.
         self._setup: str | None = None
         self._keeps: bool | None = None
+
+    @property
+    def believes(self) -> bool:
+        """
+        Whether who is connected has said something: nothing in BFCP shows
+        better that it is the network party.
+        """
+        return self._heard
 
     @property
     def reliable(self) -> bool:
@@ -179,7 +187,7 @@ class BFCPAdapter(Protocol):
         """
         What is written reaches the network party from now on.
         """
-        self._connected, self._lost, self._failed = True, False, False
+        self._connected, self._lost, self._failed, self._heard = True, False, False, False
         if self.reliable:
             self._hop = self._newHop()
         self._throttle.opened()
@@ -302,6 +310,7 @@ class BFCPAdapter(Protocol):
             if not self.packetsReceived:
                 self.notify(_STARTED)
             self.packetsReceived += 1
+            self._heard = True
             if self.peer is None:
                 self.counters["dropped nobody there"] += 1
             else:
@@ -345,6 +354,9 @@ class BFCPAdapter(Protocol):
         """
         self._failed = True
         self._throttle.release()
+        if getattr(self.transport, "doubtful", False):
+            # It was somebody else, whom the transport gets rid of.
+            return
         self.notify(ProtocolViolated(protocol="BFCP", reason=reason))
         self.transport.loseConnection()
 

@@ -415,6 +415,13 @@ class MSRPAdapter(Protocol):
         self._send(Fragment(Head(lines=lines, byteRange=byteRange), None, END))
 
     @property
+    def believes(self) -> bool:
+        """
+        Whether who is connected has shown that it is the network party.
+        """
+        return self._heard if self.relaying else self._bound
+
+    @property
     def _ready(self) -> bool:
         """
         Whether units can be written.
@@ -576,6 +583,9 @@ class MSRPAdapter(Protocol):
         """
         self._failed = True
         self._throttle.release()
+        if getattr(self.transport, "doubtful", False):
+            # It was somebody else, whom the transport gets rid of.
+            return
         self.notify(ProtocolViolated(protocol="MSRP", reason=reason))
         self.transport.loseConnection()
 

@@ -179,7 +179,7 @@ class MessageAdapter(ApplicationAdapter):
     def _reported(self, head: Head) -> None:
         # "000 200 OK" (RFC 4975 clause 7.1.4).
         words = (head.get(b"Status") or b"").split()
-        if len(words) < 2 or not words[1].isdigit():
+        if len(words) < 2 or len(words[1]) != 3 or not words[1].isdigit():
             self.counters["dropped malformed report"] += 1
             return
         self.protocol.messageReported(head.messageID.decode("ascii", "replace"), int(words[1]))

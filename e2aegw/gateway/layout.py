@@ -21,6 +21,11 @@ from e2aegw.sansio.datachannel import (
 )
 from e2aegw.sansio.sdp import Description, Section
 
+#: Sections that a party may ever have had.  They are never taken away, and a
+#: channel in another stream is another one; who goes on and on gets no more of
+#: them.
+MAX_PLACES = 512
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -191,7 +196,7 @@ class Layout:
 
     def _put(self, found: dict[int, Section], place: Place, section: Section, offer: bool) -> int | None:
         index = self.find(place)
-        if index is None and offer:
+        if index is None and offer and (place.stream is None or len(self.places) < MAX_PLACES):
             index = len(self.places)
             self.places.append(place)
         if index is not None:

@@ -10,7 +10,7 @@ from e2aegw.gateway.layout import bundleOf, inOrder
 from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.stream import Party, Proposal, Stream
 from e2aegw.gateway.workshop import Workshop
-from e2aegw.sansio.e2ae import Decision, Protection, decide, protection, protectionOf, requested
+from e2aegw.sansio.e2ae import SECURABLE, Decision, Protection, decide, protection, protectionOf, requested
 from e2aegw.sansio.events import Event, LineRefused
 from e2aegw.sansio.sdp import Description, Section, Side, family
 from e2aegw.sansio.terms import Terms
@@ -149,7 +149,9 @@ class Offer:
             return asItWas
         opened = sealed and near.side is Side.ACCESS and requested(section)
         wish = terms.transportProtocol or terms.e2ae
-        if not wish and not opened and protection(section) is leg.protection:
+        # What is protected from end to end is so over one sort of transport.
+        stays = not sealed or _alike(section.proto, leg.proto)
+        if stays and not wish and not opened and protection(section) is leg.protection:
             # Without a wish for the far party, both keep what they have.
             return asItWas
         if protectionOf(decision.proto) is Protection.NONE and 1 - who in stream.protected:
@@ -175,6 +177,9 @@ class Offer:
             return (section.proto, decision.proto) == (near.proto, far.proto)
         same = decision.proto == far.proto or protectionOf(decision.proto) is far.protection
         if protection(section) is not near.protection or not same:
+            return False
+        # Floor control may move from datagrams to a stream, protected or not.
+        if not _alike(section.proto, near.proto) or not _alike(decision.proto, far.proto):
             return False
         # Ports are of one version of IP.  With ICE the address says little.
         version = None if section.has("ice-ufrag") else _version(section)
@@ -303,6 +308,13 @@ class Offer:
         elif bundle.kind != shared:
             raise NegotiationError("the sections of the bundle are not protected alike")
         return bundle.add(mid)
+
+
+def _alike(proto: str, other: str) -> bool:
+    """
+    Whether two protos are of one sort, but for their protection.
+    """
+    return SECURABLE.get(proto.upper()) is SECURABLE.get(other.upper())
 
 
 def _version(section: Section) -> int | None:

@@ -12,6 +12,11 @@ from e2aegw.sansio.sdp import Section
 #: How many events a session remembers: a call has about ten, and one whose
 #: terminal misbehaves may have any number.
 MAX_EVENTS = 32
+#: Events of one kind, of one party, that are told in so many seconds.  A call of
+#: 64 lines has fewer; who opens channels or connections in a loop has more, and
+#: nobody else's events shall get lost for that.
+MAX_TOLD = 128
+WINDOW = 60.0
 
 
 class History:
@@ -19,19 +24,31 @@ class History:
     The last things that happened in a session, for those who ask later.
     """
 
-    __slots__ = ("_events",)
+    __slots__ = ("_began", "_events", "_told")
 
     def __init__(self) -> None:
         self._events: list[tuple[float, Event]] = []
+        self._began = 0.0
+        self._told: dict[tuple[type[Event], str], int] = {}
 
-    def note(self, seconds: float, event: Event) -> None:
+    def note(self, seconds: float, event: Event) -> bool:
         """
         Something happened.
+
+        @return: whether to tell others: not if it happens all the time.
         """
+        if not 0 <= seconds - self._began < WINDOW:
+            self._began = seconds
+            self._told.clear()
+        kind = type(event), event.side
+        self._told[kind] = self._told.get(kind, 0) + 1
+        if self._told[kind] > MAX_TOLD:
+            return False
         if eventrecord.worthTelling(event):
             self._events.append((seconds, event))
             if len(self._events) > MAX_EVENTS:
                 del self._events[0]
+        return True
 
     def told(self) -> list[tuple[float, Event]]:
         """

@@ -367,5 +367,5 @@ class Session:
             stream.drop()
 
     def _happened(self, event: Event) -> None:
-        self._history.note(self._workshop.seconds(), event)
-        self._workshop.sessionHappened(self, event)
+        if self._history.note(self._workshop.seconds(), event):
+            self._workshop.sessionHappened(self, event)

@@ -31,6 +31,11 @@ from e2aegw.sansio.sctp.settings import MAX_STREAMS
 MAX_CHANNELS: Final = 1024
 #: The largest message that is put together from partial ones (PPID 52 and 54).
 MAX_PARTIAL: Final = 1 << 18
+#: What all channels of an association may keep of such messages: who has more
+#: than some of them under way does not want them to arrive.
+MAX_ALL_PARTIAL: Final = 1 << 20
+#: Octets that a part takes beside its own.
+_PART: Final = 64
 
 #: Why channels ended that begin anew with the next association.
 RESTARTED: Final = "the other side began anew"
@@ -158,6 +163,8 @@ class Channels:
         self._resettable = True
         self._limit = MAX_STREAMS
         self._next = self._parity
+        # Octets of all parts that wait for the rest of their messages.
+        self._partial = 0
 
     def __getitem__(self, streamID: int) -> Channel:
         """
@@ -309,21 +316,24 @@ class Channels:
         """
         kind = _PARTIAL.get(message.ppid, message.ppid)
         if kind not in _WHOLE or (channel._parts and kind != channel._partsKind):
-            channel._parts.clear()
-            channel._partsSize = 0
+            self._forgetParts(channel)
             raise RemoteError("data channel", f"PPID {message.ppid}")
         channel._partsKind = kind
         channel._parts.append(message.data)
         channel._partsSize += len(message.data)
-        if channel._partsSize > MAX_PARTIAL:
-            channel._parts.clear()
-            channel._partsSize = 0
+        self._partial += len(message.data) + _PART
+        if channel._partsSize > MAX_PARTIAL or self._partial > MAX_ALL_PARTIAL:
+            self._forgetParts(channel)
             raise RemoteError("data channel", "message too long")
         if message.ppid == kind:
             data = b"".join(channel._parts)
-            channel._parts.clear()
-            channel._partsSize = 0
+            self._forgetParts(channel)
             self._events.append(ChannelMessage(channel, data, kind in _TEXT))
+
+    def _forgetParts(self, channel: Channel) -> None:
+        self._partial -= channel._partsSize + _PART * len(channel._parts)
+        channel._parts.clear()
+        channel._partsSize = 0
 
     def _receiveControl(self, message: MessageReceived, channel: Channel | None, now: float) -> None:
         """
@@ -443,7 +453,7 @@ class Channels:
     def _end(self, channel: Channel, reason: str) -> None:
         if channel.state is not State.CLOSED:
             channel.state = State.CLOSED
-            channel._parts.clear()
+            self._forgetParts(channel)
             if channel._announced:
                 self._events.append(ChannelClosed(channel, reason))
         # A stream that could not be reset is not used again.

@@ -272,6 +272,7 @@ def explode(
     values = section.all("dcmap")
     if len(values) > MAX_CHANNELS:
         raise NegotiationError("the section has too many data channels")
+    attributes = _unwrap(section)
     for value in values:
         try:
             channel = ChannelMap.parse(value)
@@ -285,19 +286,23 @@ def explode(
         if reliable(name) and (partial or not channel.ordered):
             continue
         media, proto, format = kind
-        lines = _unwrap(section, channel.streamID)
+        lines = attributes.get(channel.streamID, [])
         child = Section(media, section.port, proto, (format,), address=section.address, lines=lines)
         found[channel.streamID] = (channel, child)
     return list(found.values())
 
 
-def _unwrap(section: Section, streamID: int) -> list[Line]:
-    lines = []
+def _unwrap(section: Section) -> dict[int, list[Line]]:
+    """
+    The attributes of a section's channels, by their streams.
+    """
+    lines: dict[int, list[Line]] = {}
     for value in section.all("dcsa"):
         number, _, attribute = value.partition(" ")
         name, colon, rest = attribute.partition(":")
-        if _NUMBER.match(number) and int(number) == streamID and name.strip():
-            lines.append(Line(name.strip(), rest if colon else None))
+        if _NUMBER.match(number) and name.strip():
+            line = Line(name.strip(), rest if colon else None)
+            lines.setdefault(int(number), []).append(line)
     return lines
 
 

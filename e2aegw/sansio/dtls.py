@@ -257,6 +257,13 @@ class Association:
             self._goodbye = self._sayGoodbye()
             self._connection = None
 
+    @property
+    def retired(self) -> bool:
+        """
+        Whether there can be nothing inside any more.
+        """
+        return self.established and self._connection is None
+
     def _repeat(self, data: bytes) -> None:
         """
         Say again what the remote party seems to have missed.

@@ -77,12 +77,14 @@ class Bundle:
 
         @raise NegotiationError: there is one, and a DTLS association is under
             one SCTP association at most (RFC 8841 clause 3); or there is no
-            DTLS.
+            DTLS, or none that is more than its keys.
         """
         if not isinstance(self.transport, DTLSTransport):
             raise NegotiationError("data channels in a bundle without DTLS")
         if any(isinstance(stream, BundleRecords) for stream in self.streams):
             raise NegotiationError("the bundle has data channels already")
+        if isinstance(self.transport, DTLSKeyTransport) and self.transport.retired:
+            raise NegotiationError("the bundle's association has nothing but keys")
         stream = BundleRecords(self, mid)
         self.streams.append(stream)
         self._setKeyless()

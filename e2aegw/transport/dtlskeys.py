@@ -65,6 +65,13 @@ class DTLSKeyTransport(DTLSTransport):
         secure = self._verified.get(2 if control and not self.muxed else 1)
         return secure.contexts if secure is not None else None
 
+    @property
+    def retired(self) -> bool:
+        """
+        Whether an association was let go once its keys were known.
+        """
+        return any(secure.association.retired for secure in self._verified.values())
+
     def _acceptsMux(self, terms: Terms) -> bool:
         # A browser that requires it (RFC 8858) could do nothing with a
         # refusal, and nobody else minds.

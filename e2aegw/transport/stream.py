@@ -219,7 +219,9 @@ class StreamTransport:
 
     Whoever may connect to us may do so again when a connection was lost.  Who
     comes from elsewhere than the description says makes room for who comes
-    from there.
+    from there.  If the protocol has an attribute C{believes} that is not true
+    yet, such a one has not shown that it is the remote party, and that it goes,
+    or talks nonsense, is no loss to the leg.
 
     @ivar connected: whether what is written reaches the remote party.  When it
         becomes so, a protocol that has a method C{connectionOpened} is told.
@@ -251,8 +253,8 @@ class StreamTransport:
         # Whether our role is what somebody took it to be who connected early.
         self._assumed = False
         self._connection: StreamConnection | None = None
-        # Those that were ended while the leg goes on.
-        self._leaving: list[StreamConnection] = []
+        # Those that were ended while the leg goes on, and when they are cut off.
+        self._leaving: dict[StreamConnection, IDelayedCall] = {}
         self._connector: Any = None
         self._attempts = 0
         self._timer: IDelayedCall | None = None
@@ -269,6 +271,15 @@ class StreamTransport:
         See above.
         """
         return self._connection is not None
+
+    @property
+    def doubtful(self) -> bool:
+        """
+        Whether who is connected may be anybody.
+        """
+        if self._connection is None or self.active or getattr(self.protocol, "believes", True):
+            return False
+        return self._signalled is None or self._signalled[0] != self._connection.remote[0]
 
     @property
     def components(self) -> Sequence[Any]:
@@ -369,7 +380,7 @@ class StreamTransport:
         if self._closed:
             return
         self._closed = self.disconnecting = True
-        for connection in self._leaving[:]:
+        for connection in list(self._leaving):
             connection.transport.abortConnection()
         self._stopListening()
         self._finish()
@@ -487,7 +498,9 @@ class StreamTransport:
 
         @param host: where it comes from.
         """
-        if not self._closed and (self._connection is None or self._prefers(host)):
+        # Who waits for us does not come, so that is somebody else.
+        waits = self.active is None and self._peerSetup == "passive"
+        if not self._closed and not waits and (self._connection is None or self._prefers(host)):
             return True
         self.counters["dropped second connection"] += 1
         return False
@@ -549,18 +562,26 @@ class StreamTransport:
         except RemoteError as e:
             # A stream that is not understood once is not understood any more.
             self.counters["dropped " + e.reason] += 1
-            self.loseConnection()
+            if self.doubtful and self._connection is not None:
+                self._connection.transport.abortConnection()
+            else:
+                self.loseConnection()
 
     def disconnected(self, connection: StreamConnection, reason: Failure) -> None:
         """
         TCP is down.
         """
-        if connection in self._leaving:
-            self._leaving.remove(connection)
+        leaving = self._leaving.pop(connection, None)
+        if leaving is not None and leaving.active():
+            leaving.cancel()
         if connection is not self._connection:
             return
+        doubtful = self.doubtful
         self._connection = None
         self._stopTimer()
+        if doubtful and not self._closed:
+            self._strangerLeft()
+            return
         if not self._closed and not reason.check(ConnectionDone):
             self.counters["connections lost"] += 1
         self.protocol.connectionLost(reason)
@@ -607,9 +628,21 @@ class StreamTransport:
         if connection is not None:
             if self._producer is not None:
                 connection.transport.unregisterProducer()
-            self._leaving.append(connection)
+            cutOff = connection.transport.abortConnection
+            self._leaving[connection] = self._reactor.callLater(LINGER, cutOff)
             connection.end()
             self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def _strangerLeft(self) -> None:
+        """
+        It was somebody else; the remote party may yet come.
+        """
+        self.counters["strangers left"] += 1
+        if self._assumed:
+            self.active, self._assumed = None, False
+        else:
+            self._timer = self._reactor.callLater(SETUP_TIMEOUT, self._nobodyCame)
+        self.protocol.connectionLost(Failure(ConnectionDone()))
 
     def _renew(self) -> None:
         """

@@ -185,6 +185,13 @@ class TLSTransport(StreamTransport):
         self._giveUp()
         super().shut()
 
+    @property
+    def doubtful(self) -> bool:
+        """
+        See L{StreamTransport}: its certificate is the right one.
+        """
+        return False
+
     # What connections say
 
     def build(self) -> SecureConnection:

@@ -336,12 +336,12 @@ class MessageTests(SynchronousTestCase):
         [sent] = self.peer.units
         self.assertEqual((sent.body, sent.flag, sent.head.byteRange), (b"hi", END, ByteRange(1, 2, 2)))
         self.assertIn(b"Success-Report: yes", sent.head.lines)
-        for status in (b"000 200 OK", b"000 413", b"nonsense"):
+        for status in (b"000 200 OK", b"000 413", b"nonsense", b"000 " + b"9" * 5000):
             lines = (b"Message-ID: " + name.encode(), b"Status: " + status)
             report = Head(method=b"REPORT", lines=lines, messageID=name.encode())
             self.adapter.sendUnit(Fragment(report, None, END))
         self.assertEqual(self.chat.reports, [(name, 200), (name, 413)])
-        self.assertEqual(self.adapter.counters["dropped malformed report"], 1)
+        self.assertEqual(self.adapter.counters["dropped malformed report"], 2)
 
     def test_strangers(self) -> None:
         """

@@ -403,6 +403,53 @@ class DatagramTests(FloorTestCase):
         self.assertConversation(client, server)
         self.assertEqual([each for each in client.said if not each[0] & 0x10], server.heard[:4])
 
+    def test_otherTransport(self) -> None:
+        """
+        A client that moves its line from UDP to TCP, and back, gets a line of
+        that sort each time; the server keeps what it has.
+        """
+        serves = [f"a={each}" for each in SERVES]
+        self.offer(description(UE, "m=application 5060 UDP/BFCP *", "a=floorctrl:c-only"))
+        self.answer(description(FAR, "m=application 5070 UDP/BFCP *", *serves))
+        for version, (proto, kind) in enumerate((("TCP/BFCP", "reliable"), ("UDP/BFCP", "unreliable")), 2):
+            client = FloorClient(reliable=kind == "reliable")
+            server = FloorServer(reliable=False)
+            setup = ["a=setup:active", "a=connection:new"] if client.reliable else []
+            (floor,) = self.offer(
+                description(
+                    UE, f"m=application 5060 {proto} *", "a=floorctrl:c-only", *setup, version=version
+                )
+            )
+            self.assertEqual(floor.proto, "UDP/BFCP")
+            (own,) = self.answer(description(FAR, "m=application 5070 UDP/BFCP *", *serves, version=version))
+            self.assertEqual(own.proto, proto)
+            self.assertNotEqual(own.port, 0)
+            bound = self.datagrams(server, FAR, 5070, floor)
+            if client.reliable:
+                self.connect(client, own.port)
+            else:
+                self.datagrams(client, UE, 5060, own)
+            self.assertConversation(client, server)
+            bound.close()
+
+    def test_otherTransportOfTheFarParty(self) -> None:
+        """
+        The controller may move the far party's line to TCP.
+        """
+        serves = [f"a={each}" for each in SERVES]
+        offer = ("m=application 5060 UDP/BFCP *", "a=floorctrl:c-only")
+        self.offer(description(UE, *offer))
+        self.answer(description(FAR, "m=application 5070 UDP/BFCP *", *serves))
+        (floor,) = self.offer(description(UE, *offer, version=2), terms=Terms(transportProtocol="TCP/BFCP"))
+        self.assertEqual(floor.proto, "TCP/BFCP")
+        (own,) = self.answer(
+            description(FAR, "m=application 5070 TCP/BFCP *", *serves, "a=setup:passive", version=2)
+        )
+        client, server = FloorClient(reliable=False), FloorServer(reliable=True)
+        self.datagrams(client, UE, 5060, own)
+        self.accept(server, FAR)
+        self.assertConversation(client, server)
+
     def test_version(self) -> None:
         """
         A version that UDP does not have is refused.
@@ -546,6 +593,25 @@ class SecureDatagramTests(FloorTestCase):
             self.exchange(ue)
             self.exchange(far)
         self.assertEqual(client.responses[1][1], 12)
+
+    def test_R_10_otherTransport(self) -> None:
+        """
+        What is protected end to end stays so when it moves from datagrams to a
+        stream.
+        """
+        ue = FloorUE(self.network, FloorClient(reliable=False), "floorctrl:c-only")
+        far = FloorUE(self.network, FloorServer(reliable=False), *SERVES, host=FAR)
+        for each in (ue, far):
+            self.addCleanup(each.close)
+            each.requested = False
+        far.setup = "active"
+        far.accept(self.result(self.session.offer(ue.describe(), Side.ACCESS, self.terms)))
+        ue.accept(self.result(self.session.answer(far.describe())))
+        (floor,) = self.offer(ue.describe().replace("UDP/TLS/BFCP", "TCP/TLS/BFCP"), Side.ACCESS, self.terms)
+        self.assertEqual(floor.proto, "TCP/TLS/BFCP")
+        self.assertEqual(floor.get("fingerprint"), str(ue.fingerprint))
+        (own,) = self.answer(far.describe().replace("UDP/TLS/BFCP", "TCP/TLS/BFCP"))
+        self.assertEqual((own.proto, own.port > 0), ("TCP/TLS/BFCP", True))
 
     def test_R_07_notAgreed(self) -> None:
         """

@@ -366,6 +366,24 @@ class MessageTests(ChannelsTestCase):
         self.assertEqual(self.server.messages(), [(0, b"d", True)])
         self.assertEqual(self.server.refused, ["data channel"] * 3)
 
+    def test_manyPartial(self) -> None:
+        """
+        Many channels cannot keep more than a few long messages in parts, and
+        what they kept is given back.
+        """
+        self.patch(module, "MAX_ALL_PARTIAL", 1000)
+        for _ in range(4):
+            self.client.open()
+        for stream in (0, 2, 4, 6):
+            self.client.raw(stream, b"a" * 300, dcep.PPID_TEXT_PARTIAL)
+        self.rest()
+        self.assertEqual(self.server.refused, ["data channel"] * 2)
+        for stream in (0, 2, 4, 6):
+            self.client.raw(stream, b"b", dcep.PPID_TEXT)
+        self.rest()
+        self.assertEqual([len(data) for _, data, _ in self.server.messages()], [301, 301, 1, 1])
+        self.assertEqual(self.server.channels._partial, 0)
+
     def test_reliability(self) -> None:
         """
         Each channel loses what it may lose.

@@ -8,6 +8,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from e2aegw.errors import NegotiationError
 from e2aegw.gateway.ports import PortPool
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.dtls import Endpoint
@@ -15,6 +16,7 @@ from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.srtp import Profile
 from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.testing import MemoryNetwork
+from e2aegw.transport.bundle import Bundle
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
 
 OFFER, ANSWER = Terms(), Terms(kind=Kind.ANSWER)
@@ -72,10 +74,13 @@ class AssociationTests(SynchronousTestCase):
     def test_alone(self) -> None:
         """
         Who offers without naming its sections cannot share the association,
-        which is let go; its goodbye is said all the same.
+        which is let go; its goodbye is said all the same.  Data channels that
+        come later, to a section that has a name by then, are refused.
         """
         self.agree()
         self.assertIsNone(self.there._verified[1].association._connection)
+        with self.assertRaises(NegotiationError):
+            Bundle(self.there, "dtls-srtp").addRecords("data")
         self.there.loseConnection()
         self.network.flush()
         self.assertEqual(self.here.counters["closed by the remote party"], 1)
