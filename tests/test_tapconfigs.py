@@ -4,6 +4,7 @@ The configurations that come with the gateway.
 
 import re
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from e2aegw.gateway import config
+from e2aegw.gateway.registry import GROUP
 
 FOLDER = Path(__file__).parent.parent / "tap-configs"
 
@@ -111,6 +113,17 @@ class OperatorTests(SynchronousTestCase):
             if found and (table, found[1]) not in told and table != "[side.core]":
                 told.add((table, found[1]))
                 self.assertTrue(above.startswith("# "), f"{table} {line}")
+
+    def test_adapters(self) -> None:
+        """
+        Each adapter that comes with the gateway is explained, and each file has
+        a route for it.
+        """
+        names = {entry.name for entry in entry_points(group=GROUP) if entry.value.startswith("e2aegw.")}
+        self.assertEqual(set(re.findall(r'(?m)^#   "(\w+)" ', self.text)), names)
+        for path in FOLDER.glob("*.toml"):
+            routes = tomllib.loads(path.read_text())["route"]
+            self.assertEqual({name for each in routes for name in each.values()}, names, path.name)
 
     def test_defaults(self) -> None:
         """
