@@ -71,6 +71,16 @@ RUN: dict[str, dict[str, tuple[int, tuple[str, ...]]]] = {
         "toml": (1, ("test_blocks.ConfigurationTests.test_ng",)),
     },
     "docs/others.rst": {"none": (2, ("peers.test_manual.PageTests.test_syntax",))},
+    "docs/static.rst": {
+        "console": (
+            2,
+            (
+                "test_staticdocument.StaticTests.test_examples",
+                "test_staticdocument.StaticTests.test_certificate",
+            ),
+        ),
+        "toml": (1, ("test_staticdocument.StaticTests.test_examples",)),
+    },
     "docs/troubleshooting.rst": {
         "console": (1, ("test_troubleshooting.TelephoneTests.test_query",)),
         "json": (1, ("test_blocks.EventTests.test_line",)),
