@@ -5,6 +5,7 @@ The configurations that come with the gateway.
 import dataclasses
 import re
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from e2aegw.gateway import config
+from e2aegw.gateway.registry import GROUP
 
 FOLDER = Path(__file__).parent.parent / "tap-configs"
 
@@ -65,15 +67,14 @@ class TapConfigTests(SynchronousTestCase):
 
     def test_demo(self) -> None:
         """
-        The demonstration is the gateway of the tests with a page, with text,
-        and with an access side that Firefox sends to.
+        The demonstration is the gateway of the tests with a page, and with an
+        access side that Firefox sends to.
         """
         demo, loopback = config.load(FOLDER / "demo.toml"), config.load(FOLDER / "loopback.toml")
         self.assertEqual(demo.demo, ("127.0.0.1", 8080))
-        routes = [each for each in demo.routes if each.access != "text"]
         self.assertEqual(
-            (routes, demo.options, demo.ng, demo.limits, demo.policy),
-            (list(loopback.routes), loopback.options, loopback.ng, loopback.limits, loopback.policy),
+            (demo.routes, demo.options, demo.ng, demo.limits, demo.policy),
+            (loopback.routes, loopback.options, loopback.ng, loopback.limits, loopback.policy),
         )
         self.assertEqual(
             [side.ports for side in demo.sides.values()], [side.ports for side in loopback.sides.values()]
@@ -113,6 +114,17 @@ class OperatorTests(SynchronousTestCase):
             if found and (table, found[1]) not in told and table != "[side.core]":
                 told.add((table, found[1]))
                 self.assertTrue(above.startswith("# "), f"{table} {line}")
+
+    def test_adapters(self) -> None:
+        """
+        Each adapter that comes with the gateway is explained, and each file has
+        a route for it.
+        """
+        names = {entry.name for entry in entry_points(group=GROUP) if entry.value.startswith("e2aegw.")}
+        self.assertEqual(set(re.findall(r'(?m)^#   "(\w+)" ', self.text)), names)
+        for path in FOLDER.glob("*.toml"):
+            routes = tomllib.loads(path.read_text())["route"]
+            self.assertEqual({name for each in routes for name in each.values()}, names, path.name)
 
     def test_defaults(self) -> None:
         """

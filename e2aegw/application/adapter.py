@@ -15,12 +15,13 @@ from e2aegw.errors import ConfigError, NegotiationError
 from e2aegw.interfaces import Apply, IAdapter, IAdapterFactory
 from e2aegw.sansio.events import Event, MediaStarted
 from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.t140 import Decoder, Run
 from e2aegw.sansio.terms import Terms
 
 #: The protos that an application is offered, by medium.
 PROTOS: Mapping[str, tuple[str, ...]] = {
     "rtp": ("RTP/AVP", "RTP/AVPF"),
-    "text": ("RTP/AVP", "RTP/AVPF"),
+    "text": ("RTP/AVP", "RTP/AVPF"),  # see L{TextAdapter}
     "msrp": ("TCP/MSRP",),  # see L{MessageFactory}
     "bfcp": ("TCP/BFCP", "UDP/BFCP"),
     "udptl": ("UDPTL",),
@@ -165,6 +166,36 @@ class ApplicationAdapter(Protocol):
         self.peer.sendUnit(unit)
 
 
+class TextAdapter(ApplicationAdapter):
+    """
+    Real-time text for an application: what arrives and what is written is
+    UTF-8.
+
+    Only whole characters arrive.  Where text was lost on the way there is one
+    U+FFFD; a new line is U+2028, and U+0008 takes back the last character.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        """
+        @param protocol: provides C{IProtocol}.
+        """
+        super().__init__("text", protocol)
+        self._decoder = Decoder()
+
+    def sendUnit(self, unit: Any) -> None:
+        """
+        See L{IAdapter}.
+        """
+        super().sendUnit(unit.text.encode(errors="replace"))
+
+    def write(self, data: bytes) -> None:
+        """
+        Say something to the party, in pieces of any length.
+        """
+        if text := self._decoder.decode(data):
+            self._say(Run(text), len(data))
+
+
 @implementer(IAdapterFactory)
 class ApplicationFactory:
     """
@@ -196,4 +227,6 @@ class ApplicationFactory:
         """
         See L{IAdapterFactory}.
         """
+        if self.medium == "text":
+            return TextAdapter(self._build())
         return ApplicationAdapter(self.medium, self._build())
