@@ -5,6 +5,7 @@ browser.
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 from tests.peers.deadline import until
 from tests.peers.desk import DeskCase, sections
@@ -49,6 +50,9 @@ class Stories(DeskCase):
     """
     What happens, for any browser.
     """
+
+    #: Whether the browser offers to interleave messages (RFC 8260).
+    interleaves: ClassVar[bool]
 
     def newTelephone(self) -> EchoPhone:
         """
@@ -101,6 +105,17 @@ class Stories(DeskCase):
         self.opened(0)
         self.assertEqual(self.page("statistics")["role"], "client")
         self.exchange(0, self.far[0], FILE)
+
+    def test_interleaving(self) -> None:
+        """
+        Messages are interleaved with a browser that offers it, and with no
+        other.
+        """
+        self.call(0, 2)
+        self.opened(0, 2)
+        self.exchange(0, self.far[0], 200_000)
+        self.exchange(2, self.far[1], 200_000)
+        self.assertEqual(self.counters().get("interleaved associations", 0) > 0, self.interleaves)
 
     def test_R_65_besideAVoice(self) -> None:
         """
