@@ -165,6 +165,26 @@ class Stories(DeskCase):
             for stream, far in zip(streams, self.far, strict=True):
                 self.exchange(stream, far, 200_000)
 
+    def test_R_65_calledWithAVoice(self) -> None:
+        """
+        The core calls the browser with a voice and a chat, which are two lines
+        without a bundle, and both pass.
+        """
+        self.page("open", [], {})
+        telephone, far = self.newTelephone(), self.newFarEnd()
+        offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        offer += f"m=audio {telephone.port} RTP/AVP 0\r\n" + far.section("actpass")
+        flags = {"direction": ["internal", "external"], "e2ae": "webrtc"}
+        folded = self.tell("offer", offer, tag="far", **flags)
+        self.assertNotIn("a=group", folded)
+        kinds = ["m=audio", "m=application"]
+        self.assertEqual([each.split()[0] for each in sections(folded)], kinds)
+        answer = self.tell("answer", self.page("answer", folded), tag="far", toTag="browser")
+        far.begin(sections(answer)[1], active=True)
+        self.opened(0)
+        self.converses(telephone)
+        self.exchange(0, far, 200_000)
+
     def test_R_80_inBand(self) -> None:
         """
         A channel for MSRP that no description names is closed.
