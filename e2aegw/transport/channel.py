@@ -53,6 +53,9 @@ SCTP_PORT = 5000
 #: another channel waits behind: at 100 Mbit/s for 40 ms, which is as much as a
 #: path in one country needs.
 RECEIVE_WINDOW = 1 << 19
+#: Octets beside it that wait for something that got lost: at that speed, for it
+#: to be sent again twice.
+OUT_OF_ORDER = 1 << 20
 #: The most octets of messages that a line's association holds because the other
 #: leg does not take them: its window, and what the rest of a message that does
 #: not fit into it may make of that.
@@ -312,6 +315,7 @@ class ChannelCarrier:
             maxMessage=MAX_MESSAGE,
             lowWater=LOW_WATER,
             receiveWindow=RECEIVE_WINDOW,
+            outOfOrder=OUT_OF_ORDER,
             lossTolerant=self._lossTolerant,
         )
         self._association = Association(settings)

@@ -2,8 +2,8 @@
 One data channel (RFC 8831), which is a transport of its own.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer
@@ -53,7 +53,7 @@ class DataChannel:
         self.protocol: Any = None
         self.text = False
         self.notify: Callable[[Event], None] = _ignore
-        self.counters: dict[str, int] = defaultdict(int)
+        self._counters: Counter[str] = Counter()
         self._producer: Any = None
         self._streaming = False
         self._producerPaused = False
@@ -63,6 +63,14 @@ class DataChannel:
         self.connected = False
 
     # What the session asks for
+
+    @property
+    def counters(self) -> MutableMapping[str, int]:
+        """
+        How often things happened in this channel, and in what carries it and
+        all others of the line.
+        """
+        return self._counters + Counter(self.carrier.counters)
 
     @property
     def localAddress(self) -> Address:
@@ -273,7 +281,7 @@ class DataChannel:
                 raise RemoteError("not expected")
             self.protocol.dataReceived(data)
         except RemoteError as e:
-            self.counters["dropped " + e.reason] += 1
+            self._counters["dropped " + e.reason] += 1
 
     def lost(self, reason: Failure, *, isOver: bool = True) -> None:
         """

@@ -572,6 +572,23 @@ class ChangeTests(ChannelTestCase):
         self.assertEqual([(event.side, event.line) for event in lost], [("access", 0)] * 2)
         self.assertEqual([each.connected for each in self.connections], [False, False])
 
+    def test_R_73_abort(self) -> None:
+        """
+        The browser's ABORT, inside of a DTLS association that goes on, ends the
+        connections, and who watches is told for each channel.
+        """
+        association = self.browser.carrier._association
+        assert association is not None
+        association.abort(self.clock.seconds())
+        self.browser.carrier._drain()
+        self.network.flush()
+        lost = self.happened(AssociationLost)
+        self.assertEqual([(event.side, event.line) for event in lost], [("access", 0)] * 2)
+        self.assertTrue(all(event.reason.startswith("aborted by the other side") for event in lost), lost)
+        self.assertEqual([each.connected for each in self.connections], [False, False])
+        ended = [(event.side, event.line) for event in self.happened(LegLost)]
+        self.assertEqual(ended, [("access", 0), ("core", 0), ("access", 0), ("core", 1)])
+
     def test_R_70_openedInBand(self) -> None:
         """
         A channel that the browser opens in band is refused, and told of; the

@@ -5,6 +5,7 @@ browser.
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 from tests.peers.deadline import until
 from tests.peers.desk import DeskCase, sections
@@ -49,6 +50,9 @@ class Stories(DeskCase):
     """
     What happens, for any browser.
     """
+
+    #: Whether the browser offers to interleave messages (RFC 8260).
+    interleaves: ClassVar[bool]
 
     def newTelephone(self) -> EchoPhone:
         """
@@ -102,6 +106,17 @@ class Stories(DeskCase):
         self.assertEqual(self.page("statistics")["role"], "client")
         self.exchange(0, self.far[0], FILE)
 
+    def test_interleaving(self) -> None:
+        """
+        Messages are interleaved with a browser that offers it, and with no
+        other.
+        """
+        self.call(0, 2)
+        self.opened(0, 2)
+        self.exchange(0, self.far[0], 200_000)
+        self.exchange(2, self.far[1], 200_000)
+        self.assertEqual(self.counters().get("interleaved associations", 0) > 0, self.interleaves)
+
     def test_R_65_besideAVoice(self) -> None:
         """
         A voice and a chat in one bundle: one transport, one handshake.
@@ -149,6 +164,26 @@ class Stories(DeskCase):
             self.opened(*streams)
             for stream, far in zip(streams, self.far, strict=True):
                 self.exchange(stream, far, 200_000)
+
+    def test_R_65_calledWithAVoice(self) -> None:
+        """
+        The core calls the browser with a voice and a chat, which are two lines
+        without a bundle, and both pass.
+        """
+        self.page("open", [], {})
+        telephone, far = self.newTelephone(), self.newFarEnd()
+        offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        offer += f"m=audio {telephone.port} RTP/AVP 0\r\n" + far.section("actpass")
+        flags = {"direction": ["internal", "external"], "e2ae": "webrtc"}
+        folded = self.tell("offer", offer, tag="far", **flags)
+        self.assertNotIn("a=group", folded)
+        kinds = ["m=audio", "m=application"]
+        self.assertEqual([each.split()[0] for each in sections(folded)], kinds)
+        answer = self.tell("answer", self.page("answer", folded), tag="far", toTag="browser")
+        far.begin(sections(answer)[1], active=True)
+        self.opened(0)
+        self.converses(telephone)
+        self.exchange(0, far, 200_000)
 
     def test_R_80_inBand(self) -> None:
         """

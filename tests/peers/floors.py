@@ -73,7 +73,7 @@ class Floors:
 #: Makes a data channel for floor control and a description that says so.
 _PAGE = """(async () => {
   const peer = new RTCPeerConnection();
-  const channel = peer.createDataChannel("floors", { negotiated: true, id: 2, protocol: "bfcp" });
+  const channel = peer.createDataChannel("floors", { protocol: "bfcp", ...%s });
   channel.binaryType = "arraybuffer";
   window.floors = { peer, channel, heard: [] };
   const hex = (data) => [...new Uint8Array(data)].map((each) => each.toString(16).padStart(2, "0")).join("");
@@ -94,9 +94,13 @@ class PageChannel:
         directions.
     """
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, *, inBand: bool = False) -> None:
+        """
+        @param inBand: whether the page opens the channel without a word in the
+            description.
+        """
         self.browser = browser
-        self.offer: str = browser.evaluate(_PAGE)
+        self.offer: str = browser.evaluate(_PAGE % ("{}" if inBand else "{ negotiated: true, id: 2 }"))
         self.carried: list[bytes] = []
         # From libre to here, and from here to libre.
         self._source, self.sink = os.pipe()

@@ -14,6 +14,7 @@ class ChromiumTests(chats.Stories):
     """
 
     browserClass = Chromium
+    interleaves = False
 
 
 @needs(peers.FIREFOX)
@@ -23,6 +24,7 @@ class FirefoxTests(chats.Stories):
     """
 
     browserClass = Firefox
+    interleaves = True
 
 
 @needs(peers.CHROMIUM)

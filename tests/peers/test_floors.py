@@ -269,10 +269,10 @@ class ChannelTests(FloorTestCase):
         (self.directory / "page" / "index.html").write_text("<!doctype html><title>floors</title>")
         pages = Pages(self.directory / "page")
         self.addCleanup(pages.end)
-        browser = Chromium(self.directory, pages.url)
-        self.addCleanup(browser.end)
-        self.channel = PageChannel(browser)
-        self.addCleanup(self.channel.end)
+        self.browser = Chromium(self.directory, pages.url)
+        self.addCleanup(self.browser.end)
+        self.channel = PageChannel(self.browser)
+        self.addCleanup(lambda: self.channel.end())
 
     def call(self, *lines: str) -> str:
         """
@@ -316,5 +316,26 @@ class ChannelTests(FloorTestCase):
         server = self.start("server", "pipe", source=self.channel.source, sink=self.channel.sink)
         connection = self.connect(port(offer))
         client = self.start("client", "pipe", source=connection, sink=connection)
+        self.assertConversation(client, server, carry=self.channel.carry)
+        self.assertEqual(len(self.channel.carried), 9)
+
+    def test_R_70_inBand(self) -> None:
+        """
+        The page opens the channel without a word in its description; the
+        controller has asked for a line of floor control.
+        """
+        self.channel.end()
+        self.channel = PageChannel(self.browser, inBand=True)
+        listening, number = self.listen()
+        self.assertNotIn("dcmap", self.channel.offer)
+        core = self.offer(self.channel.offer, channels=["bfcp"])
+        self.assertIn(" TCP/BFCP *", core)
+        answer = self.answer(description(number, "TCP/BFCP", *SERVER, "a=bfcpver:1", "a=setup:passive"))
+        self.assertNotIn("dcmap", answer)
+        self.channel.accept(answer)
+        until(self.channel.isOpen, "the channel opens")
+        connection = self.take(listening)
+        server = self.start("server", "pipe", source=connection, sink=connection)
+        client = self.start("client", "pipe", source=self.channel.source, sink=self.channel.sink)
         self.assertConversation(client, server, carry=self.channel.carry)
         self.assertEqual(len(self.channel.carried), 9)

@@ -20,7 +20,7 @@ from tests.peers.textphone import TextPhone, build
 _OFFER = """(async () => {
   window.heard = "";
   window.pc = new RTCPeerConnection();
-  window.line = pc.createDataChannel("", { negotiated: true, id: 0, protocol: "t140" });
+  window.line = pc.createDataChannel("", { protocol: "t140", ...%s });
   line.onmessage = (event) => { heard += event.data; };
   await pc.setLocalDescription();
   while (pc.iceGatheringState !== "complete") {
@@ -70,13 +70,17 @@ class TextTests(SynchronousTestCase):
         self.addCleanup(self.browser.end)
         self.program = build(self.directory)
 
-    def converse(self, red: int) -> None:
+    def converse(self, red: int, *, inBand: bool = False) -> None:
         """
         Let both type, and see what each hears.
 
         @param red: the telephone's payload type of redundancy, or 0.
+        @param inBand: whether the page opens its channel without a word in the
+            description.
         """
-        sdp = self.browser.evaluate(_OFFER) + _DESCRIBED
+        sdp = self.browser.evaluate(_OFFER % ("{}" if inBand else "{ negotiated: true, id: 0 }"))
+        more: dict[str, object] = {"channels": ["t140"]} if inBand else {}
+        sdp += "" if inBand else _DESCRIBED
         here = freeRange(2)
         offered = self.ng.command(
             "offer",
@@ -86,13 +90,14 @@ class TextTests(SynchronousTestCase):
             ICE="remove",
             direction=["access", "core"],
             replace=["origin", "session-connection"],
+            **more,
         )
         self.assertEqual(offered["result"], "ok", offered)
         core = offered["sdp"]
         self.assertNotIn("dcmap", core)
         found = re.search(r"m=text (\d+) RTP/AVP 98 100\r\n", core)
         assert found is not None, core
-        self.assertIn("a=fmtp:98 cps=30\r\n", core)
+        self.assertEqual("a=fmtp:98 cps=30\r\n" in core, not inBand)
         lines = ["v=0", "o=ben 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
         lines += [f"m=text {here} RTP/AVP {'98 100' if red else '98'}", "a=rtpmap:98 t140/1000"]
         if red:
@@ -132,3 +137,9 @@ class TextTests(SynchronousTestCase):
         With a telephone that has none.
         """
         self.converse(0)
+
+    def test_R_70_inBand(self) -> None:
+        """
+        In a channel that the page opens without describing it.
+        """
+        self.converse(100, inBand=True)

@@ -86,7 +86,7 @@ class Inbound:
     @ivar cumulative: the highest TSN below which nothing is missing.
     @ivar sackNow: whether a SACK is due now.
     @ivar sackAt: when a SACK is due.
-    @ivar used: the bytes of the receive window that are taken.
+    @ivar used: the bytes that are here, waiting to be taken or for others.
     @ivar dropped: how many chunks found no room.
     @ivar duplicates: how many chunks came again.
     """
@@ -106,8 +106,9 @@ class Inbound:
         self._events = events
         self._interleaved = interleaved
         self._modulus = 1 << 32 if interleaved else 1 << 16
-        self._limit = settings.receiveWindow
-        self._hardLimit = settings.receiveWindow * REASSEMBLY_FACTOR
+        self._receiveWindow = settings.receiveWindow
+        self._limit = settings.receiveWindow + settings.outOfOrder
+        self._hardLimit = max(self._limit, settings.receiveWindow * REASSEMBLY_FACTOR)
         self.cumulative = tsn - 1
         self.sackNow = False
         self.sackAt = math.inf
@@ -244,7 +245,7 @@ class Inbound:
         # most of the window, makes room in the end.
         if self._gaps:
             return tsn < self._gaps[-1][1]
-        return self._ready * 2 <= self._limit
+        return self._ready * 2 <= self._receiveWindow
 
     # Fragments become messages.
 
@@ -494,7 +495,7 @@ class Inbound:
                 return event
             self._held.setdefault(event.streamID, deque()).append(event)
         # Everything was taken: the other side may want to know.
-        if not self.sackNow and self.window() - self._offered >= self._limit // _UPDATE:
+        if not self.sackNow and self.window() - self._offered >= self._receiveWindow // _UPDATE:
             self.sackNow = True
         return None
 
@@ -504,9 +505,9 @@ class Inbound:
         """
         What there is room for.
         """
-        free = max(self._limit - self.used, 0)
-        grace = min(_GRACE, self._limit // 4)
-        if free < grace and self._ready * 2 <= self._limit and not self._gaps:
+        free = max(min(self._receiveWindow - self._ready, self._limit - self.used), 0)
+        grace = min(_GRACE, self._receiveWindow // 4)
+        if free < grace and self._ready * 2 <= self._receiveWindow and not self._gaps:
             free = max(free, min(grace, self._hardLimit - self.used))
         return free if free >= _SMALL else 0
 

@@ -105,6 +105,8 @@ class Outbound:
         self._fast = False
         self._timed = -1
         self._timedAt = 0.0
+        #: The shortest round trip since the last one that was timed.
+        self._shortest = math.inf
         self._lastSent = -math.inf
         #: How many new packets may leave, and whether all that could have left
         #: did: then the next acknowledgement does not add to what is unused.
@@ -292,7 +294,7 @@ class Outbound:
             wire = iDataChunk(flags, tsn, message.stream.streamID, message.number, word, payload)
         else:
             wire = dataChunk(flags, tsn, message.stream.streamID, message.number, message.ppid, payload)
-        self._keep(Sent(tsn, wire, message))
+        self._keep(Sent(tsn, wire, message, now))
         self.flight += len(wire)
         self.queue.sent(message, take)
         if self._timed < 0:
@@ -333,6 +335,7 @@ class Outbound:
         flight = self.flight
         outstanding = self._outstanding
         arrived = 0
+        sent = None
         for tsn in range(acked + 1, cumulative + 1):
             sent = outstanding.pop(tsn)
             size = len(sent.wire)
@@ -351,7 +354,11 @@ class Outbound:
         if gaps or self._gaps:
             size, highest = self._acknowledgeGaps(cumulative, gaps)
             arrived += size
-            newest = max(newest, highest)
+            if highest > newest:
+                newest = highest
+                sent = outstanding[newest]
+        if sent is not None and sent.transmissions == 1 and now - sent.at < self._shortest:
+            self._shortest = now - sent.at
         if 0 <= self._timed <= newest:
             self._measure(now)
         congestion = self.congestion
@@ -431,7 +438,8 @@ class Outbound:
         sent = self._outstanding.get(self._timed)
         if sent is None or sent.state == ARRIVED:
             self.roundTrip.measured(now - self._timedAt)
-            self.congestion.measured(now - self._timedAt, now)
+            self.congestion.measured(min(now - self._timedAt, self._shortest), now)
+            self._shortest = math.inf
             self._timed = -1
 
     def _countMisses(self, highest: int, now: float) -> None:
@@ -492,7 +500,7 @@ class Outbound:
                 # What was sent of it has no end.  One more TSN, which never
                 # arrives, stands for that end: the other side must skip it
                 # before the stream goes on.
-                self._keep(Sent(self.nextTSN, b"", message))
+                self._keep(Sent(self.nextTSN, b"", message, now))
             self.queue.drop(message)
         for sent in message.sent:
             if sent.state == FLYING:

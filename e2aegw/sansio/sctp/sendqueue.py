@@ -70,6 +70,7 @@ class Sent:
     A chunk that was sent.
 
     @ivar wire: the chunk as it is sent, padding included.
+    @ivar at: when it was sent first.
     @ivar state: what became of it.
     @ivar transmissions: how often it was sent.
     @ivar misses: how many SACKs missed it since it was sent last.
@@ -77,9 +78,9 @@ class Sent:
         acknowledgement from there on says that the retransmission got lost.
     """
 
-    __slots__ = ("mark", "message", "misses", "state", "transmissions", "tsn", "wire")
+    __slots__ = ("at", "mark", "message", "misses", "state", "transmissions", "tsn", "wire")
 
-    def __init__(self, tsn: int, wire: bytes, message: Outgoing) -> None:
+    def __init__(self, tsn: int, wire: bytes, message: Outgoing, at: float) -> None:
         self.tsn = tsn
         self.wire = wire
         self.message = message
@@ -87,6 +88,7 @@ class Sent:
         self.transmissions = 1
         self.misses = 0
         self.mark = tsn
+        self.at = at
 
 
 class Stream:

@@ -44,7 +44,11 @@ class Settings:
         with UDP, DTLS and a TURN channel.
     @ivar outboundStreams: how many to ask for.
     @ivar inboundStreams: how many to allow.
-    @ivar receiveWindow: how much may wait here, not yet taken or incomplete.
+    @ivar receiveWindow: how much may be on its way here, or wait to be taken.
+    @ivar outOfOrder: how much more may wait for something that got lost.  It
+        is not taken from the window: where packets get lost all the time there
+        always is a gap, and half of the window, or more, would never be of
+        use.
     @ivar maxMessage: the largest message to accept, C{a=max-message-size}.
     @ivar maxQueued: how much C{send} may queue, waiting and in flight.
     @ivar lowWater: when the bytes that wait in a stream fall to this, there is
@@ -74,6 +78,7 @@ class Settings:
     outboundStreams: int = MAX_STREAMS
     inboundStreams: int = MAX_STREAMS
     receiveWindow: int = 1 << 20
+    outOfOrder: int = 0
     maxMessage: int = 1 << 18
     maxQueued: int = 1 << 24
     lowWater: int = 1 << 16

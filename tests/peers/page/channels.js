@@ -226,6 +226,8 @@ class Desk {
 
   async answer(sdp, setup = "active") {
     await this.connection.setRemoteDescription({ type: "offer", sdp: sdp });
+    // A track fits into the line that was offered.
+    if (sdp.includes("m=audio")) this.speak();
     for (const [, id] of sdp.matchAll(/^a=dcmap:(\d+) /gm)) if (!(id in this.chats)) this.add(Number(id));
     await this.connection.setLocalDescription(await this.connection.createAnswer());
     const answer = this.describe(await this.gathered(), setup);

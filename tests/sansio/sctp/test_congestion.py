@@ -8,9 +8,31 @@ from twisted.trial.unittest import SynchronousTestCase
 from e2aegw.sansio.sctp.congestion import Congestion, RoundTrip, TolerantCongestion
 from e2aegw.sansio.sctp.events import BufferLow, SCTPEvent
 from e2aegw.sansio.sctp.settings import Settings
-from tests.sansio.sctp.network import Network
+from e2aegw.transport.channel import OUT_OF_ORDER, RECEIVE_WINDOW
+from tests.sansio.sctp.network import End, Network
 
 SIZE = 1176
+
+
+class BusyNetwork(Network):
+    """
+    One in which whoever is to take a packet has something else to do now and
+    then.
+
+    @ivar every: how often, in seconds.
+    @ivar pause: for how long.
+    """
+
+    every, pause = 0.05, 0.015
+
+    def carry(self, source: End, packet: bytes) -> None:
+        """
+        Take a packet.
+        """
+        late = self.now % self.every
+        self.delay, delay = self.delay + max(0.0, self.pause - late), self.delay
+        super().carry(source, packet)
+        self.delay = delay
 
 
 class RoundTripTests(SynchronousTestCase):
@@ -47,14 +69,15 @@ class TolerantTests(SynchronousTestCase):
     Paths that lose packets for no reason.
     """
 
-    def speed(self, size: int, **how: float) -> float:
+    def speed(self, size: int, kind: type[Network] = Network, **how: float) -> float:
         """
-        Send something over a network, and measure.
+        Send something over a network, between ends that have as much room as
+        those of the gateway, and measure.
 
         @return: bits per second.
         """
-        settings = Settings(receiveWindow=1 << 22, lossTolerant=True)
-        network = Network(left=settings, right=settings, **how)  # type: ignore[arg-type]
+        settings = Settings(receiveWindow=RECEIVE_WINDOW, outOfOrder=OUT_OF_ORDER, lossTolerant=True)
+        network = kind(left=settings, right=settings, **how)  # type: ignore[arg-type]
         network.keep = False
         network.connect()
         left = network.left.association
@@ -79,6 +102,12 @@ class TolerantTests(SynchronousTestCase):
         With 1 % loss and 20 ms each way there are 60 Mbit/s.
         """
         self.assertGreater(self.speed(10_000_000, loss=0.01), 60e6)
+
+    def test_busyEnds(self) -> None:
+        """
+        That an end is late now and then is not taken for a queue.
+        """
+        self.assertGreater(self.speed(5_000_000, BusyNetwork, loss=0.01), 30e6)
 
     def test_lossyLink(self) -> None:
         """

@@ -224,6 +224,33 @@ class WindowTests(SynchronousTestCase):
         self.assertEqual(receiver.sack().tsn, 8)
         self.assertEqual(len(receiver.take()), 8)
 
+    def test_outOfOrder(self) -> None:
+        """
+        What waits for something that got lost has room of its own, and is
+        counted when it could be taken and is not.
+        """
+        receiver = Receiver(receiveWindow=10000, outOfOrder=6000)
+        receiver.inbound.pause(1)
+        for tsn in range(2, 13):
+            receiver.data(tsn, bytes(1000), number=tsn - 1)
+        self.assertEqual(receiver.inbound.dropped, 0)
+        self.assertEqual(receiver.sack().window, 16000 - 11 * (1000 + OVERHEAD))
+        receiver.data(1, bytes(1000))
+        self.assertEqual((receiver.sack().tsn, receiver.sack().window), (12, 0))
+        self.assertEqual(receiver.take(), [])
+        receiver.inbound.resume(1)
+        self.assertEqual(len(receiver.take()), 12)
+        self.assertEqual(receiver.sack().window, 10000)
+
+    def test_outOfOrderIsFree(self) -> None:
+        """
+        As long as that room suffices, none of the window is taken.
+        """
+        receiver = Receiver(receiveWindow=10000, outOfOrder=6000)
+        for tsn in range(2, 7):
+            receiver.data(tsn, bytes(1000), number=tsn - 1)
+        self.assertEqual(receiver.sack().window, 10000)
+
     def test_update(self) -> None:
         """
         The other side is told when there is much more room than it knows of.
