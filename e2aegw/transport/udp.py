@@ -52,12 +52,22 @@ class UDPTransport:
     @ivar muxed: whether RTP and RTCP share the first.
     """
 
-    def __init__(self, clock: Any, ports: IPortSource, *, control: bool, consent: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Any,
+        ports: IPortSource,
+        *,
+        control: bool,
+        consent: bool = False,
+        muxed: bool = False,
+    ) -> None:
         """
         @param clock: provides C{IReactorTime}.
         @param ports: where to get ports.
         @param control: whether to have a port for RTCP.
         @param consent: whether to check for consent ourselves (RFC 7675).
+        @param muxed: whether the remote party offers that RTP and RTCP share a
+            port.  The one for RTCP is then only opened if they do not.
 
         @raise ResourceError: there are no ports.
         """
@@ -65,7 +75,7 @@ class UDPTransport:
         self.notify: Callable[[Event], None] = _ignore
         self.protocol: Any = None
         self.agent: Agent | None = None
-        self.muxed = False
+        self.muxed = muxed and control
         self._clock = clock
         self._ports = ports
         self._control = control
@@ -79,7 +89,7 @@ class UDPTransport:
         self._peerMux = False  # what an offer to us said
         self._ourMux = False  # what our offer said
         self._closed = False
-        self.components = [self._component(n) for n in ((1, 2) if control else (1,))]
+        self.components = [self._component(n) for n in ((1, 2) if control and not muxed else (1,))]
         opened = ports.open([component.datagramReceived for component in self.components])
         for component, port in zip(self.components, opened, strict=True):
             component.port = port
