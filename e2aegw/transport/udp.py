@@ -82,7 +82,7 @@ class UDPTransport:
         self._consent = consent
         self._timer: IDelayedCall | None = None
         self._tos: int | None = None
-        self._candidates: list[tuple[int, Address]] = []
+        self._candidates: list[str] = []
         self._knocks: list[float] = []
         self._signalled: tuple[Address | None, Address | None] = (None, None)
         self._asymmetric = False
@@ -166,7 +166,7 @@ class UDPTransport:
         if ufrag is not None and pwd is not None:
             checkCredentials(ufrag, pwd)
         lite = section.has("ice-lite")
-        found = _usable(section, ":" in self.localAddress[0])
+        found = section.all("candidate")
         mux = section.has("rtcp-mux")
 
         def apply() -> None:
@@ -412,7 +412,7 @@ class UDPTransport:
             self.agent.timeout(now)
         if self._knocks and self._knocks[0] <= now:
             self._knocks = [at for at in self._knocks if at > now]
-            for number, address in self._candidates:
+            for number, address in _usable(self._candidates, ":" in self.localAddress[0]):
                 self.agent.knock(number, address)
         self._drainAgent()
 
@@ -420,11 +420,11 @@ class UDPTransport:
         self.notify(event)
 
 
-def _usable(section: Section, ipv6: bool) -> list[tuple[int, Address]]:
+def _usable(values: Sequence[str], ipv6: bool) -> list[tuple[int, Address]]:
     """
     The candidates of a section that a port of ours could send to.
     """
-    found = [parseCandidate(value) for value in section.all("candidate")]
+    found = [parseCandidate(value) for value in values]
     usable = [
         (each.component, (each.address, each.port))
         for each in found
