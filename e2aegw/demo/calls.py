@@ -26,7 +26,7 @@ from e2aegw.sansio.sdp import Description, Side
 #: What a SIP proxy's script would say to rtpengine's module.
 OFFER_FLAGS = "direction=access direction=core RTP/AVP ICE=remove rtcp-mux-demux"
 ANSWER_FLAGS = "UDP/TLS/RTP/SAVPF ICE=force rtcp-mux-offer"
-#: The same for a call of data channels, where there is no profile to choose.
+#: The same for a call of data channels (chat, text, floor control), where there is no profile to choose.
 CHAT_OFFER_FLAGS = "direction=access direction=core ICE=remove"
 CHAT_ANSWER_FLAGS = "ICE=force"
 
@@ -103,6 +103,7 @@ class Call:
         self._clock = calls.clock
         self._began = self._clock.seconds()
         self._far = far
+        far.changed = self.tell
         self._events: list[dict[str, Any]] = []
         self._watchers: list[Callable[[dict[str, Any]], None]] = []
         self._alone: IDelayedCall | None = None

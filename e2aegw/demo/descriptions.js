@@ -22,15 +22,16 @@ const TOPICS = [
     ["accept-types", "accept-wrapped-types", "msrp-cema", "path"]],
   ["BFCP", "Floor control: who is the server, and by which numbers it knows conference, user and floors.",
     ["bfcpver", "confid", "floorctrl", "floorid", "userid"]],
-  ["codec", "What the voice is coded with.", ["fmtp", "maxptime", "ptime", "rtpmap"]],
+  ["codec", "What the voice is coded with; text: T.140, and with redundancy (red), so that nothing is lost.", ["fmtp", "maxptime", "ptime", "rtpmap"]],
 ];
 
 // The kind of a line: lines of one kind say the same thing in different words.
 function kind(line) {
   const [, type, rest] = /^(.=)(.*)$/s.exec(line) || [, line, ""];
-  if (type === "m=") return "m=" + rest.split(" ")[0];
+  if (type === "m=") return "m=" + (["message", "text"].includes(rest.split(" ")[0]) ? "application" : rest.split(" ")[0]);
   if (type !== "a=") return type;
-  const [name, value] = rest.split(/:(.*)/s);
+  // What is said of one channel is said of a whole section on the other side.
+  const [name, value] = rest.replace(/^dcsa:\d+ /, "").split(/:(.*)/s);
   if (["fmtp", "rtcp-fb", "rtpmap"].includes(name)) return `a=${name}:${(value || "").split(" ")[0]}`;
   if (name === "extmap") return `a=extmap:${(value || "").split(" ")[1]}`;
   return `a=${name}`;

@@ -102,10 +102,10 @@ class Echo:
         self._delay = delay
         self._clock = clock
         self._remote: Address = (remote, section.port)
-        self._remoteControl: Address = (remote, _controlPort(section))
+        self._remoteControl: Address = (remote, controlPort(section))
         self._kept: deque[tuple[float, bytes]] = deque()
         self._saying: IDelayedCall | None = None
-        self._media, self._control = _openTwo(network, host, self.received)
+        self._media, self._control = openTwo(network, host, self.received)
         self.address = self._media.address
         self._reporting: IDelayedCall | None = clock.callLater(self._interval() / 2, self._report)
 
@@ -216,7 +216,12 @@ def numeric(section: Section) -> str:
         raise NegotiationError("the offer does not say where to send") from None
 
 
-def _openTwo(network: IDatagramNetwork, host: str, receive: Receive) -> tuple[IDatagramPort, IDatagramPort]:
+def openTwo(network: IDatagramNetwork, host: str, receive: Receive) -> tuple[IDatagramPort, IDatagramPort]:
+    """
+    A port for RTP, and one for RTCP.
+
+    @raise ResourceError: there are none.
+    """
     try:
         media = network.bind((host, 0), receive)
         try:
@@ -228,7 +233,7 @@ def _openTwo(network: IDatagramNetwork, host: str, receive: Receive) -> tuple[ID
         raise ResourceError(f"the echo has no port: {e.strerror}") from None
 
 
-def _controlPort(section: Section) -> int:
+def controlPort(section: Section) -> int:
     """
     Where RTCP goes (RFC 3605; RFC 3550 clause 11).
     """

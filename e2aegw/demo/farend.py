@@ -11,12 +11,13 @@ from typing import Any, TypeAlias
 from e2aegw.demo.chat import Chat
 from e2aegw.demo.echo import Echo, numeric
 from e2aegw.demo.floor import FloorServer
+from e2aegw.demo.textphone import TextPhone
 from e2aegw.errors import NegotiationError
 from e2aegw.interfaces import IDatagramNetwork
 from e2aegw.sansio.sdp import Description, Section, family
 
 #: What answers a section; whatever there is nobody for is rejected.
-Speaker: TypeAlias = Chat | Echo | FloorServer
+Speaker: TypeAlias = Chat | Echo | FloorServer | TextPhone
 #: Most sections of a call that are answered; the page offers one a medium.
 MAX_SPEAKERS = 4
 #: Some port (RFC 863): only the route is asked for, and nothing is sent.
@@ -47,6 +48,7 @@ class FarEnd:
 
     @ivar speakers: what answers each section of the offer; L{None} where it
         was rejected.
+    @ivar changed: called when a report should not wait.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class FarEnd:
         @param route: finds our address on the way to another.
         """
         self.speakers: list[Speaker | None] = []
+        self.changed: Callable[[], None] = lambda: None
         self._clock = clock
         self._network = network
         self._route = route
@@ -103,7 +106,7 @@ class FarEnd:
     def _speaker(self, section: Section) -> Speaker:
         if section.rejected:
             raise NegotiationError("the section is rejected")
-        if section.media not in ("application", "audio", "message"):
+        if section.media not in ("application", "audio", "message", "text"):
             raise NegotiationError(f"nobody here understands {section.media}")
         if sum(speaker is not None for speaker in self.speakers) >= MAX_SPEAKERS:
             raise NegotiationError(f"more than {MAX_SPEAKERS} media")
@@ -112,4 +115,9 @@ class FarEnd:
             return Chat(self._clock, host, section)
         if section.media == "application":
             return FloorServer(self._clock, host, section)
+        if section.media == "text":
+            return TextPhone(self._clock, self._network, host, section, self._tell)
         return Echo(self._clock, self._network, host, section)
+
+    def _tell(self) -> None:
+        self.changed()

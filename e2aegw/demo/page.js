@@ -4,6 +4,7 @@ import { Chat } from "./chat.js";
 import { explain, show } from "./descriptions.js";
 import { Floor } from "./floor.js";
 import { Ear, Scope, microphone, tune } from "./sound.js";
+import { Text } from "./text.js";
 import { Way } from "./way.js";
 
 const $ = (id) => document.getElementById(id);
@@ -11,6 +12,7 @@ const button = $("call");
 const scope = new Scope($("scope"), $("meter-said"), $("meter-heard"));
 const way = new Way();
 const chat = new Chat({ exchange: (...said) => describe("chat partner", ...said), complain });
+const text = new Text({ exchange: (...said) => describe("text telephone", ...said), complain });
 const floor = new Floor({ exchange: (...said) => describe("floor control server", ...said), complain });
 
 let context = null;
@@ -109,7 +111,20 @@ function hear(heard) {
   scope.listen(1, new Ear(context, heard));
 }
 
+// What was said to each partner, by the button that shows it.
+const exchanges = new Map();
+const partners = [...document.querySelectorAll("#partners button")];
+
 function describe(partner, exchange, flags) {
+  const choice = partners.find((each) => each.dataset.partner === partner);
+  choice.disabled = false;
+  exchanges.set(choice, [partner, exchange, flags]);
+  choose(choice);
+}
+
+function choose(choice) {
+  const [partner, exchange, flags] = exchanges.get(choice);
+  for (const each of partners) each.setAttribute("aria-pressed", each === choice);
   $("descriptions-none").hidden = true;
   $("descriptions-some").hidden = false;
   show($("offer"), {
@@ -166,10 +181,12 @@ $("problem-tune").addEventListener("click", () => {
   document.querySelector("input[value=tune]").checked = true;
   begin();
 });
+for (const each of partners) each.addEventListener("click", () => choose(each));
 $("differences").addEventListener("change", differences);
 window.addEventListener("pagehide", () => {
   hangUp();
   chat.close();
+  text.close();
   floor.close();
 });
 explain($("topics"));

@@ -81,6 +81,14 @@ _MIDDLE = """(() => {
 })()"""
 
 
+#: Keys that are no characters, as either browser is told of them.
+_CHROMIUM_KEYS: dict[str, dict[str, Any]] = {
+    "\b": {"key": "Backspace", "code": "Backspace", "windowsVirtualKeyCode": 8},
+    "\n": {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"},
+}
+_FIREFOX_KEYS = {"\b": "\ue003", "\n": "\ue006"}
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:
         """
@@ -156,7 +164,8 @@ class Browser:
 
     def type(self, text: str) -> None:
         """
-        Type something into what has the focus.
+        Type something into what has the focus; C{\\b} takes a character back,
+        and C{\\n} begins a line.
         """
         raise NotImplementedError
 
@@ -238,8 +247,9 @@ class Chromium(Browser):
         See L{Browser.type}.
         """
         for character in text:
-            self._request("Input.dispatchKeyEvent", type="keyDown", text=character)
-            self._request("Input.dispatchKeyEvent", type="keyUp")
+            key = _CHROMIUM_KEYS.get(character, {"text": character})
+            self._request("Input.dispatchKeyEvent", type="keyDown", **key)
+            self._request("Input.dispatchKeyEvent", type="keyUp", **key)
 
     def choose(self, selector: str, file: Path) -> None:
         """
@@ -332,7 +342,8 @@ class Firefox(Browser):
         """
         See L{Browser.type}.
         """
-        actions = [{"type": kind, "value": each} for each in text for kind in ("keyDown", "keyUp")]
+        keys = [_FIREFOX_KEYS.get(character, character) for character in text]
+        actions = [{"type": kind, "value": each} for each in keys for kind in ("keyDown", "keyUp")]
         keyboard = {"type": "key", "id": "keyboard", "actions": actions}
         self._request("input.performActions", context=self._context, actions=[keyboard])
 

@@ -76,6 +76,13 @@ class Page:
         text: str = self.browser.evaluate(f"document.querySelector('{selector}').textContent.trim()")
         return text
 
+    def content(self, selector: str) -> str:
+        """
+        The text of an element, with what space is around it.
+        """
+        text: str = self.browser.evaluate(f"document.querySelector('{selector}').textContent")
+        return text
+
     def shows(self, selector: str) -> bool:
         """
         Whether an element can be seen.

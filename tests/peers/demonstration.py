@@ -209,6 +209,47 @@ class DemoTests(DemoTestCase):
         says("closed")
         self.checkReleased()
 
+    def test_text(self) -> None:
+        """
+        Each key is read at the far end while others are typed, and comes back;
+        what is taken back is, on both screens; and both descriptions stand in
+        the page, as they do when another call was looked at in between.
+        """
+
+        def reads(text: str) -> None:
+            until(
+                lambda: {self.page.content("#text-there"), self.page.content("#text-back")} == {text},
+                f"both screens have {text!r}",
+                explain=lambda: (self.page.text("#text"), self.page.problem()),
+            )
+
+        def says(state: str, text: str) -> None:
+            until(lambda: self.page.text(state) == text, f"{state}: {text}", explain=self.page.problem)
+
+        self.page.press("#text-open")
+        says("#text-state", "open")
+        self.page.browser.click("#text-line")
+        for typed, read in (
+            ("H", "H"),
+            ("ej!\b, do you ", "Hej, do you "),
+            ("raed\b\b\bead\nthis?", "Hej, do you read\nthis?"),
+        ):
+            self.page.browser.type(typed)
+            reads(read)
+        offered = Description.parse(self.page.description("offer", "core")).sections[0]
+        self.assertEqual((offered.media, offered.proto), ("text", "RTP/AVP"))
+        answered = Description.parse(self.page.description("answer", "access")).sections[0]
+        self.assertEqual(answered.all("dcmap"), ['0 label="text";subprotocol="t140"'])
+        self.page.press("#floor-open")
+        says("#floor-state", "free")
+        self.assertIn("TCP/BFCP", self.page.description("offer", "core"))
+        self.page.press("#partners button:nth-of-type(3)")
+        self.assertIn("m=text", self.page.description("offer", "core"))
+        self.page.press("#floor-open")
+        self.page.press("#text-open")
+        self.assertEqual(self.page.text("#text-state"), "closed")
+        self.checkReleased()
+
     def test_chat(self) -> None:
         """
         What is written is answered, a file comes back as it was, and both
