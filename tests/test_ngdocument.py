@@ -93,9 +93,9 @@ class Documented(SynchronousTestCase):
         """
         Send a datagram and return its reply.
         """
-        self.transport.sent.clear()
+        self.transport.handle.sent.clear()
         self.port.datagramReceived(datagram, ("127.0.0.1", 4711))
-        ((reply, _),) = self.transport.sent
+        ((reply, _),) = self.transport.handle.sent
         return reply
 
     def test_datagrams(self) -> None:

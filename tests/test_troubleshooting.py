@@ -308,7 +308,7 @@ class TelephoneTests(SymptomTestCase, CallTestCase):
         self.assertEqual(len(commands), block.count("$"))
         for command in commands:
             port.datagramReceived(command.encode(), ("127.0.0.1", 4711))
-        _, calls, query = [msgspec.json.decode(data.partition(b" ")[2]) for data, _ in transport.sent]
+        _, calls, query = [msgspec.json.decode(data.partition(b" ")[2]) for data, _ in transport.handle.sent]
         self.assertEqual(calls["calls"], ["a84b4c"])
         stream = query["tags"]["a"]["medias"][0]["streams"][0]
         self.assertLessEqual({"endpoint", "advertised endpoint", "stats"}, set(stream))

@@ -406,11 +406,14 @@ class NGControl(Service):
         if waiting is not None:
             if len(waiting) >= MAX_WAITING:
                 raise UsageError("Too many requests for the same description")
-            turn: Deferred[Fields] = Deferred()
-            waiting.append(turn)
-            return await turn
+            result: Deferred[Fields] = Deferred()
+            waiting.append(result)
+            return await result
         waiting = dialogue.underWay[key] = []
-        await dialogue.turn.acquire()
+        turn = dialogue.turn.acquire()
+        if not turn.called:
+            # There are others before this one, which is rare.
+            await turn
         # Without "finally": that would run, and run others, when a session
         # that never answered is garbage and this coroutine with it.
         try:
@@ -421,8 +424,8 @@ class NGControl(Service):
             reply = self._mistake(request.command, request.callID)
         dialogue.turn.release()
         del dialogue.underWay[key]
-        for turn in waiting:
-            turn.callback(dict(reply))
+        for each in waiting:
+            each.callback(dict(reply))
         return reply
 
     async def _translateOffer(self, dialogue: Dialogue, request: Request) -> Fields:

@@ -5,10 +5,10 @@ replies.
 
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
@@ -65,6 +65,7 @@ class NGPort(DatagramProtocol):
     def __init__(self, control: Responder) -> None:
         self._control = control
         self._cache = ng.ReplyCache()
+        self._sendto: Callable[[bytes, Any], object]
 
     def startProtocol(self) -> None:
         """
@@ -73,6 +74,7 @@ class NGPort(DatagramProtocol):
         """
         transport: Any = self.transport
         handle = transport.getHandle()
+        self._sendto = handle.sendto
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         if sys.platform == "linux":
             if handle.family == socket.AF_INET6:
@@ -115,6 +117,8 @@ class NGPort(DatagramProtocol):
             # The port was closed while the reply was in the making.
             return
         try:
-            self.transport.write(data, addr)
-        except (OSError, MessageLengthError):
+            # Twisted's write looks at the address three times, to see that it is
+            # no name.  This one was heard from.
+            self._sendto(data, addr)
+        except OSError:
             self._control.count("replies not sent")

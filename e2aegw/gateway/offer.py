@@ -273,7 +273,8 @@ class Offer:
         mid = section.get("mid")
         if mid is not None and mid in self._bundled:
             return self._share(mid, section, kind, version)
-        return sharable(self._workshop.transport(kind, near.side, version, self._terms))
+        muxed = section.has("rtcp-mux")
+        return sharable(self._workshop.transport(kind, near.side, version, self._terms, muxed=muxed))
 
     def _carrier(self, place: int, kind: str, version: int | None) -> ChannelCarrier:
         """
@@ -303,7 +304,8 @@ class Offer:
         """
         bundle, shared = self._near.bundle, common(kind, protection(section))
         if bundle is None or not bundle.streams:
-            transport = self._workshop.transport(kind, self._near.side, version, self._terms)
+            muxed = section.has("rtcp-mux")
+            transport = self._workshop.transport(kind, self._near.side, version, self._terms, muxed=muxed)
             bundle = self._near.bundle = Bundle(transport, shared)
         elif bundle.kind != shared:
             raise NegotiationError("the sections of the bundle are not protected alike")

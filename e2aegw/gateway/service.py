@@ -343,7 +343,14 @@ class Gateway(Service):
         raise NegotiationError(f"no route for {section.media} {section.proto} to {decision.proto}")
 
     def transport(
-        self, kind: str, side: Side, version: int | None, terms: Terms, *, strict: bool = False
+        self,
+        kind: str,
+        side: Side,
+        version: int | None,
+        terms: Terms,
+        *,
+        strict: bool = False,
+        muxed: bool = False,
     ) -> Any:
         """
         See L{e2aegw.gateway.workshop.Workshop}.
@@ -372,6 +379,7 @@ class Gateway(Service):
                 secure,
                 self._trust[side],
                 consent=policy.consent,
+                muxed=muxed,
                 lossTolerant=policy.loss_tolerant,
             )
         )

@@ -38,13 +38,21 @@ class Workshop(Protocol):
         """
 
     def transport(
-        self, kind: str, side: Side, version: int | None, terms: Terms, *, strict: bool = False
+        self,
+        kind: str,
+        side: Side,
+        version: int | None,
+        terms: Terms,
+        *,
+        strict: bool = False,
+        muxed: bool = False,
     ) -> Any:
         """
         Build a transport.
 
         @param version: the version of IP, or L{None} for the side's first.
         @param strict: no other version will do.
+        @param muxed: whether the party offers that RTP and RTCP share a port.
 
         @raise NegotiationError: the side has no address of that version.
         @raise ResourceError: there are no ports.

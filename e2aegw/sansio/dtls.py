@@ -488,13 +488,15 @@ def _wholeFragments(body: bytes) -> bool:
 
         type (1), length (3), sequence (2), offset (3), length of this (3)
     """
-    at = 0
-    while len(body) - at >= _FRAGMENT_HEADER:
-        whole, offset, length = (int.from_bytes(body[at + n : at + n + 3], "big") for n in (1, 6, 9))
+    at, end = 0, len(body)
+    while end - at >= _FRAGMENT_HEADER:
+        whole = int.from_bytes(body[at + 1 : at + 4], "big")
+        offset = int.from_bytes(body[at + 6 : at + 9], "big")
+        length = int.from_bytes(body[at + 9 : at + 12], "big")
         if offset + length > whole:
             return False
         at += _FRAGMENT_HEADER + length
-    return at == len(body)
+    return at == end
 
 
 def _reason(error: SSL.Error) -> str:

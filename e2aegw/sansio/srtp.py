@@ -129,27 +129,43 @@ class Context:
     The cryptographic context of one direction (RFC 3711 clause 3.2).
 
     @ivar profile: which protection this is.
-    @ivar session: libsrtp's handle, for L{e2aegw.interfaces.IDatapath}s.
+    @ivar session: libsrtp's handle, for L{e2aegw.interfaces.IDatapath}s.  It is
+        made when it is first asked for: to derive the session keys is as much
+        as a third of an SDES call's offer and answer, and many calls that are
+        set up never see a packet.
     @ivar sources: the SSRCs seen, each authenticated if inbound.
     """
 
-    __slots__ = ("_owner", "profile", "session", "sources")
+    __slots__ = ("_inbound", "_keys", "_owner", "profile", "session", "sources")
+
+    session: Any
 
     def __init__(self, keys: Keys, *, inbound: bool) -> None:
-        policy = _policies[keys.profile, inbound]
         if len(keys.material) != keys.profile.keyLength + keys.profile.saltLength:
             raise ValueError("a key of the wrong length")
-        key = ffi.from_buffer("unsigned char[]", keys.material)
-        policy.key, policy.window_size = key, REPLAY_WINDOW
+        self._keys: Keys | None = keys
+        self._inbound = inbound
+        self.profile = keys.profile
+        self.sources: set[int] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        """
+        Called for C{session} as long as there is none, so that it costs nothing
+        afterwards.
+        """
+        keys = self._keys if name == "session" else None
+        if keys is None:
+            raise AttributeError(name)
+        policy = _policies[keys.profile, self._inbound]
+        policy.key, policy.window_size = ffi.from_buffer("unsigned char[]", keys.material), REPLAY_WINDOW
         owner = ffi.new("srtp_t *")
         status = lib.srtp_create(owner, policy)
         policy.key = ffi.NULL
         if status != _OK:
             raise ValueError("libsrtp refused the policy")
         self._owner = ffi.gc(owner, _release)
-        self.profile = keys.profile
-        self.session: Any = owner[0]
-        self.sources: set[int] = set()
+        self._keys, self.session = None, owner[0]
+        return self.session
 
     def protect(self, packet: bytes) -> bytes:
         """

@@ -108,7 +108,14 @@ class DTLSTransport(UDPTransport):
     protocolName = "DTLS"
 
     def __init__(
-        self, clock: Any, ports: IPortSource, endpoint: Endpoint, *, control: bool, consent: bool = False
+        self,
+        clock: Any,
+        ports: IPortSource,
+        endpoint: Endpoint,
+        *,
+        control: bool,
+        consent: bool = False,
+        muxed: bool = False,
     ) -> None:
         """
         @param endpoint: our certificate and the profiles to agree on.
@@ -133,7 +140,7 @@ class DTLSTransport(UDPTransport):
         # Whether what is under way may fail: the association that there is
         # may be the one to go on with.
         self._optional = False
-        super().__init__(clock, ports, control=control, consent=consent)
+        super().__init__(clock, ports, control=control, consent=consent, muxed=muxed)
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -578,9 +585,13 @@ class DTLSTransport(UDPTransport):
         )
 
     def _nextTimeout(self) -> float | None:
-        times = [each.association.nextTimeout() for some in self._attempts.values() for each in some]
-        times.append(super()._nextTimeout())
-        return min((at for at in times if at is not None), default=None)
+        earliest = super()._nextTimeout()
+        for attempts in self._attempts.values():
+            for attempt in attempts:
+                at = attempt.association.nextTimeout()
+                if at is not None and (earliest is None or at < earliest):
+                    earliest = at
+        return earliest
 
     def _due(self, now: float) -> None:
         for number, attempts in list(self._attempts.items()):

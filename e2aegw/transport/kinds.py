@@ -36,6 +36,7 @@ class Materials:
     @ivar tls: our certificate, for TLS.
     @ivar trust: whom to believe in TLS without a fingerprint.
     @ivar consent: whether to check for consent ourselves.
+    @ivar muxed: whether the party offers that RTP and RTCP share a port.
     @ivar lossTolerant: see L{e2aegw.sansio.sctp.settings.Settings}.
     """
 
@@ -47,6 +48,7 @@ class Materials:
     tls: Callable[[], TLSEndpoint]
     trust: Trust | None = None
     consent: bool = False
+    muxed: bool = False
     lossTolerant: bool = True
 
 
@@ -59,8 +61,14 @@ def _udpWithControl(materials: Materials) -> UDPTransport:
 
 
 def _dtlsKeys(materials: Materials) -> DTLSKeyTransport:
+    # Others than this one multiplex only if the controller says so, too.
     return DTLSKeyTransport(
-        materials.clock, materials.ports, materials.endpoint(), control=True, consent=materials.consent
+        materials.clock,
+        materials.ports,
+        materials.endpoint(),
+        control=True,
+        consent=materials.consent,
+        muxed=materials.muxed,
     )
 
 

@@ -151,6 +151,7 @@ class Poller:
             # Where only one has something it may be a file that comes: to
             # read until there is no more costs less than to ask each time.
             row = ROW if len(ready) == 1 else 1
+            emptied = False
             for fileno, _ in ready:
                 reader = readers.get(fileno)
                 if reader is None:
@@ -158,11 +159,15 @@ class Poller:
                 try:
                     for more in range(row):
                         if not reader():
+                            emptied = row > 1
                             break
                         total += more > 0
                 except Exception:
                     # A bug of ours; the other sockets' packets go on.
                     self._log.failure("reading a media socket")
+            if emptied:
+                # It was the only one, and the reactor sees what came meanwhile.
+                break
         return total
 
 

@@ -52,12 +52,22 @@ class UDPTransport:
     @ivar muxed: whether RTP and RTCP share the first.
     """
 
-    def __init__(self, clock: Any, ports: IPortSource, *, control: bool, consent: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Any,
+        ports: IPortSource,
+        *,
+        control: bool,
+        consent: bool = False,
+        muxed: bool = False,
+    ) -> None:
         """
         @param clock: provides C{IReactorTime}.
         @param ports: where to get ports.
         @param control: whether to have a port for RTCP.
         @param consent: whether to check for consent ourselves (RFC 7675).
+        @param muxed: whether the remote party offers that RTP and RTCP share a
+            port.  The one for RTCP is then only opened if they do not.
 
         @raise ResourceError: there are no ports.
         """
@@ -65,21 +75,21 @@ class UDPTransport:
         self.notify: Callable[[Event], None] = _ignore
         self.protocol: Any = None
         self.agent: Agent | None = None
-        self.muxed = False
+        self.muxed = muxed and control
         self._clock = clock
         self._ports = ports
         self._control = control
         self._consent = consent
         self._timer: IDelayedCall | None = None
         self._tos: int | None = None
-        self._candidates: list[tuple[int, Address]] = []
+        self._candidates: list[str] = []
         self._knocks: list[float] = []
         self._signalled: tuple[Address | None, Address | None] = (None, None)
         self._asymmetric = False
         self._peerMux = False  # what an offer to us said
         self._ourMux = False  # what our offer said
         self._closed = False
-        self.components = [self._component(n) for n in ((1, 2) if control else (1,))]
+        self.components = [self._component(n) for n in ((1, 2) if control and not muxed else (1,))]
         opened = ports.open([component.datagramReceived for component in self.components])
         for component, port in zip(self.components, opened, strict=True):
             component.port = port
@@ -164,7 +174,7 @@ class UDPTransport:
         if ufrag is not None and pwd is not None:
             checkCredentials(ufrag, pwd)
         lite = section.has("ice-lite")
-        found = _usable(section, ":" in self.localAddress[0])
+        found = section.all("candidate")
         mux = section.has("rtcp-mux")
 
         def apply() -> None:
@@ -410,7 +420,7 @@ class UDPTransport:
             self.agent.timeout(now)
         if self._knocks and self._knocks[0] <= now:
             self._knocks = [at for at in self._knocks if at > now]
-            for number, address in self._candidates:
+            for number, address in _usable(self._candidates, ":" in self.localAddress[0]):
                 self.agent.knock(number, address)
         self._drainAgent()
 
@@ -418,11 +428,11 @@ class UDPTransport:
         self.notify(event)
 
 
-def _usable(section: Section, ipv6: bool) -> list[tuple[int, Address]]:
+def _usable(values: Sequence[str], ipv6: bool) -> list[tuple[int, Address]]:
     """
     The candidates of a section that a port of ours could send to.
     """
-    found = [parseCandidate(value) for value in section.all("candidate")]
+    found = [parseCandidate(value) for value in values]
     usable = [
         (each.component, (each.address, each.port))
         for each in found

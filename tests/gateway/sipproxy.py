@@ -157,13 +157,15 @@ class FakeGateway(Service):
 
 class FakeHandle:
     """
-    A socket that notes its options.
+    A socket that notes its options, and keeps what is sent.
     """
 
     family = 2
 
     def __init__(self) -> None:
         self.options: list[tuple[int, int, int]] = []
+        self.sent: list[tuple[bytes, Any]] = []
+        self.error: Exception | None = None
 
     def setsockopt(self, level: int, name: int, value: int) -> None:
         """
@@ -171,30 +173,28 @@ class FakeHandle:
         """
         self.options.append((level, name, value))
 
-
-class FakeTransport:
-    """
-    A UDP transport that keeps what is sent.
-    """
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[bytes, Any]] = []
-        self.handle = FakeHandle()
-        self.error: Exception | None = None
-
-    def getHandle(self) -> FakeHandle:
-        """
-        The socket.
-        """
-        return self.handle
-
-    def write(self, data: bytes, address: Any) -> None:
+    def sendto(self, data: bytes, address: Any) -> None:
         """
         Keep it.
         """
         if self.error is not None:
             raise self.error
         self.sent.append((data, address))
+
+
+class FakeTransport:
+    """
+    A UDP transport, as far as a port's protocol asks it for something.
+    """
+
+    def __init__(self) -> None:
+        self.handle = FakeHandle()
+
+    def getHandle(self) -> FakeHandle:
+        """
+        The socket.
+        """
+        return self.handle
 
 
 class Proxy:
@@ -217,9 +217,9 @@ class Proxy:
         """
         Send bytes, and return the replies that came at once.
         """
-        before = len(self.transport.sent)
+        before = len(self.transport.handle.sent)
         self.port.datagramReceived(datagram, address or self.address)
-        return [data for data, _ in self.transport.sent[before:]]
+        return [data for data, _ in self.transport.handle.sent[before:]]
 
     def say(self, command: str, **keys: Any) -> bytes:
         """
@@ -238,7 +238,7 @@ class Proxy:
         decode = bencodepy.BencodeDecoder(encoding="utf-8").decode
         return [
             decode(data[len(cookie) + 1 :])
-            for data, _ in self.transport.sent
+            for data, _ in self.transport.handle.sent
             if data.startswith(cookie + b" ")
         ]
 

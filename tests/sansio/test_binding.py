@@ -3,6 +3,7 @@ Binding requests and responses without the codec, held against the codec.
 """
 
 import contextlib
+import hmac
 import struct
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from e2aegw.sansio.binding import parseUsual, response, seal
+from e2aegw.sansio.binding import integrity, parseUsual, response, seal
 
 PASSWORD = b"p" * 22
 TRANSACTION = b"transaction!"
@@ -30,6 +31,22 @@ def request(attributes: dict[str, Any], *, signed: bool = True, fingerprint: boo
 
 
 USUAL = {"USERNAME": "ours:theirs", "PRIORITY": 1845501695, "ICE-CONTROLLING": 1, "USE-CANDIDATE": None}
+
+
+class IntegrityTests(SynchronousTestCase):
+    """
+    The HMAC.
+    """
+
+    @settings(deadline=None)
+    @given(st.binary(max_size=130), st.binary(max_size=200))
+    def test_definition(self, key: bytes, body: bytes) -> None:
+        """
+        It is that of the standard library, however long the key.
+        """
+        header = b"\0\x01" + bytes(18)
+        covered = header[:2] + struct.pack("!H", len(body) + 24) + header[4:] + body
+        self.assertEqual(integrity(header + body, key), hmac.digest(key, covered, "sha1"))
 
 
 class ParseTests(SynchronousTestCase):

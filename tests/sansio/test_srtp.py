@@ -542,11 +542,24 @@ class KeyTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What libsrtp would not do is an error at once, not with the first
-        packet.
+        What libsrtp would not do is a mistake of ours, and not a packet's.
         """
         self.patch(srtp, "REPLAY_WINDOW", 1)
-        self.assertRaises(ValueError, pair)
+        out, _ = pair()
+        self.assertRaises(ValueError, out.protect, rtp())
+
+    def test_derivedLater(self) -> None:
+        """
+        Session keys are derived when there is something to protect, and the
+        master key is forgotten then.
+        """
+        out, back = pair()
+        protected = out.protect(rtp())
+        self.assertEqual((out._keys, out.session), (None, out.session))
+        self.assertIsNotNone(back._keys)
+        self.assertEqual(back.unprotect(protected), rtp())
+        self.assertIsNone(back._keys)
+        self.assertRaises(AttributeError, getattr, back, "sessions")
 
 
 def _contexts() -> int:

@@ -23,6 +23,7 @@ OFFER, ANSWER = Terms(), Terms(kind=Kind.ANSWER)
 _PROFILES = (Profile.AES_CM_128_HMAC_SHA1_80,)
 _NOW = datetime.datetime.now(datetime.UTC)
 ENDPOINTS = [Endpoint(Identity.generate(_NOW), _PROFILES) for _ in range(2)]
+FINGERPRINT = str(ENDPOINTS[1].fingerprints[0])
 
 
 class AssociationTests(SynchronousTestCase):
@@ -70,6 +71,27 @@ class AssociationTests(SynchronousTestCase):
         self.network.flush()
         for transport in (self.here, self.there):
             self.assertIsNotNone(transport.contexts(False))
+
+    def test_R_97_oneExpected(self) -> None:
+        """
+        Who is offered one port for RTP and RTCP opens no other, unless the
+        answer is that there be two.
+        """
+        pool = PortPool(self.network, "192.0.2.3", 30000, 30001)
+        beside = ("192.0.2.3", 30001)
+        for refused in (False, True):
+            transport = DTLSKeyTransport(Clock(), pool, ENDPOINTS[0], control=True, muxed=True)
+            transport.attach(Protocol())
+            said = [Line("rtcp-mux"), Line("setup", "active"), Line("fingerprint", FINGERPRINT)]
+            section = Section("audio", 4000, "UDP/TLS/RTP/SAVP", ("0",), address="192.0.2.7", lines=said)
+            transport.configure(section, OFFER)()
+            self.assertNotIn(beside, self.network.ports)
+            lines = transport.describe(ANSWER.but(rtcpMux={"reject"}) if refused else ANSWER)
+            self.assertEqual(Line("rtcp-mux") in lines, not refused)
+            self.assertEqual(beside in self.network.ports, refused)
+            self.assertEqual([each.port is not None for each in transport.components], [True] * (1 + refused))
+            transport.loseConnection()
+            self.assertEqual(pool.lent, 0)
 
     def test_alone(self) -> None:
         """
