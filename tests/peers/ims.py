@@ -82,7 +82,14 @@ class PCSCF(Kamailio):
             if old not in text:
                 raise AssertionError(f"{old} does not stand in {PCSCF_EXAMPLE}")
             text = text.replace(old, new)
-        return f'{text}\nloadmodule "ctl.so"\nmodparam("ctl", "binrpc", "unix:{self._control}")\n'
+        more = (
+            'loadmodule "ctl.so"',
+            f'modparam("ctl", "binrpc", "unix:{self._control}")',
+            # What has expired is out of sight at once, but in the list of what
+            # there is only for so long.
+            'modparam("htable", "timer_interval", 1)',
+        )
+        return "\n".join([text, *more, ""])
 
     def has(self, table: str, key: str) -> bool:
         """

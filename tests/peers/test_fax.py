@@ -169,7 +169,11 @@ class PlainTests(FaxTestCase):
 class DTLSTestCase(FaxTestCase):
     """
     A UE with DTLS (RFC 7345), plain UDPTL in the core.
+
+    @ivar callID: what the gateway knows the call by.
     """
+
+    callID = "fax"
 
     def setUp(self) -> None:
         """
@@ -208,9 +212,7 @@ class DTLSTestCase(FaxTestCase):
         """
         The UE is called.
         """
-        offer = self.ask(
-            "offer", describe(self.core.port), direction=["core", "access"], e2ae="udptl-dtls"
-        )
+        offer = self.ask("offer", describe(self.core.port), direction=["core", "access"], e2ae="udptl-dtls")
         for line in ("a=setup:actpass", "a=tls-id:", "a=3ge2ae:applied"):
             self.assertIn(line, offer)
         self.agreed(offer)
@@ -290,12 +292,29 @@ class DTLSTestCase(FaxTestCase):
         """
         Whether the handshake is done: both sides sent a Finished.
         """
-        query = self.ng.command("query", call_id="fax")
+        query = self.ng.command("query", call_id=self.callID)
         return "ECDHE" in str(query) or "DHE" in str(query) or self._finished()
 
     def _finished(self) -> bool:
         # Epoch 1 is what is encrypted (RFC 6347 clause 4.1).
         return sum(data[0] == 20 or b"\x16\xfe\xfd\0\1" in data for data in self.tap.seen) >= 2
+
+    def assertRefused(self, reason: str) -> None:
+        """
+        The handshake fails, that is told, and no datagram passes in the clear.
+        """
+        line = f"access line 0: DTLS failed: {reason}"
+        until(lambda: self.turned(lambda: line in self.gateway.output()), line, explain=self.gateway.output)
+        machines = self.machines(Wire(), toCore=False)
+        for _ in range(50):
+            machines[1].tick()
+            self.tap.turn()
+        events = self.ng.command("query", call_id=self.callID)["events"]
+        (failed,) = [each for each in events if each["event"] == "HandshakeFailed"]
+        self.assertEqual((failed["side"], failed["line"], failed["protocol"]), ("access", 0, "DTLS"))
+        self.assertIn(reason, failed["reason"])
+        self.assertOnlyRecords()
+        self.assertEqual([data for data in self.tap.seen if data[0] == 23], [])
 
 
 @needs(SPANDSP, TIFFCP, OPENSSL, TSHARK)
@@ -355,23 +374,6 @@ class DTLSTests(DTLSTestCase):
         self.called("passive")
         self.assertFax(pipe, toCore=False)
 
-    def assertRefused(self, reason: str) -> None:
-        """
-        The handshake fails, that is told, and no datagram passes in the clear.
-        """
-        line = f"access line 0: DTLS failed: {reason}"
-        until(
-            lambda: self.turned(lambda: line in self.gateway.output()), line, explain=self.gateway.output
-        )
-        machines = self.machines(Wire(), toCore=False)
-        for _ in range(50):
-            machines[1].tick()
-            self.tap.turn()
-        query = self.ng.command("query", call_id="fax")
-        self.assertEqual(query["result"], "ok")
-        self.assertOnlyRecords()
-        self.assertEqual([data for data in self.tap.seen if data[0] == 23], [])
-
     def test_R_33_wrongFingerprint(self) -> None:
         """
         Another certificate than the described one.
@@ -430,8 +432,6 @@ class ChannelTests(FaxTestCase):
         channel.accept(reply["sdp"])
         until(lambda: channel.opened, "the channel is open", explain=self.gateway.output)
         machines = self.machines(channel)
-        transmit(
-            list(zip(machines, (channel.socket, self.core.socket), strict=True)), seconds=PATIENCE
-        )
+        transmit(list(zip(machines, (channel.socket, self.core.socket), strict=True)), seconds=PATIENCE)
         self.assertPage(*machines)
         self.assertGreater(self.core.lost, 0)
