@@ -51,11 +51,11 @@ docs: .venv ## the manual and the API's pages, in docs/_build/html
 	$(BIN)/pydoctor -q -W --intersphinx-file docs/_build/others.inv::https:/ e2aegw
 	@echo docs/_build/html/index.html
 
-bench: .venv ## measure against rtpengine and write docs/benchmarks.md (root)
-	$(BIN)/python -m bench
+bench: .venv ## measure against rtpengine and write docs/benchmarks.md (root); PARTS="pairs handshakes" for some
+	$(BIN)/python -m bench $(PARTS)
 
-fuzz: .venv ## throw garbage at every parser; SECONDS=600 for each
-	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
+fuzz: .venv ## throw garbage at every parser; SECONDS=600 for each, or those of TARGETS="sctp sdp"
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60) $(TARGETS)
 
 coverage: .venv ## which lines and branches the tests reach
 	$(BIN)/coverage run -m tests

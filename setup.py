@@ -63,6 +63,7 @@ setup(
             "relay = e2aegw.adapter.relay:Factory",
             "rtp = e2aegw.adapter.rtp:Factory",
             "srtp = e2aegw.adapter.srtp:Factory",
+            "text = e2aegw.adapter.text:Factory",
             "udptl = e2aegw.adapter.udptl:Factory",
         ],
     },

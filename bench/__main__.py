@@ -3,7 +3,8 @@ Measure the gateway and rtpengine in turn, and write what came out to
 C{docs/benchmarks.md}: C{python -m bench}.
 
 With C{BENCH=quick} in the environment everything is done once and briefly, and
-nothing is written.
+nothing is written.  Nor is it if only some of it is asked for, by name:
+C{python -m bench handshakes}.
 """
 
 import datetime
@@ -13,10 +14,12 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench import machine
+from bench.chats import Chats
 from bench.cores import Cores
 from bench.gateways import PROGRAMS
 from bench.load import build
@@ -47,9 +50,11 @@ def _ready() -> str:
     return ""
 
 
-def main() -> int:
+def main(parts: Sequence[str] = ()) -> int:
     """
     Measure.
+
+    @param parts: the names of the scenarios to do; all, if there are none.
     """
     if trouble := _ready():
         print(f"bench: {trouble}", file=sys.stderr)
@@ -61,12 +66,20 @@ def main() -> int:
     others = machine.others()
     cores = Cores()
     cores.moveHere()
-    with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as name:
-        directory = Path(name)
+    with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as folder:
+        directory = Path(folder)
         scenarios = Scenarios(effort, cores, build(directory))
         streams = Streams(effort, cores, directory)
+        chats = Chats(quick, cores)
+        names = {scenario.__name__: scenario for scenario in scenarios.all()}
+        talks = {measure.__name__: measure for measure in chats.all()}
+        known = {*names, *talks, "streams"}
+        if unknown := [part for part in parts if part not in known]:
+            print(f"bench: no {', '.join(unknown)}; there are {', '.join(sorted(known))}", file=sys.stderr)
+            return 1
+        chosen = [scenario for name, scenario in names.items() if not parts or name in parts]
         for repetition in range(effort.repetitions):
-            for scenario in scenarios.all():
+            for scenario in chosen:
                 print(f"{repetition + 1}/{effort.repetitions} {scenario.__name__}", file=sys.stderr)
                 with ExitStack() as stack:
                     contestants = []
@@ -76,14 +89,20 @@ def main() -> int:
                         contestants.append((which, running))
                     # Nobody is always the first.
                     scenario(contestants if repetition % 2 == 0 else contestants[::-1])
-            print(f"{repetition + 1}/{effort.repetitions} streams", file=sys.stderr)
-            streams.measure()
-    text = page((*scenarios.tables, streams.table), effort, cores, datetime.date.today(), others)
+            for name, measure in talks.items():
+                if not parts or name in parts:
+                    print(f"{repetition + 1}/{effort.repetitions} {name}", file=sys.stderr)
+                    measure(directory)
+            if not parts or "streams" in parts:
+                print(f"{repetition + 1}/{effort.repetitions} streams", file=sys.stderr)
+                streams.measure()
+    tables = [table for table in (*scenarios.tables, *chats.tables, streams.table) if table.rows or not parts]
+    text = page(tables, effort, cores, datetime.date.today(), others)
     print(text)
-    if not quick:
+    if not (quick or parts):
         PAGE.write_text(text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,238 +1,190 @@
 """
-Calls of MSRP between a terminal with TLS and a party with TCP.
+What chats and files cost.
 """
 
-import datetime
-import re
-import socket
-import ssl
-import threading
-from contextlib import suppress
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from bench.cores import Cores
+from bench.gateways import NG_PORT, Gateway
+from bench.table import Table, atLeast, atMost, atMostTimes
+from bench.usage import cpuSeconds
 
-from e2aegw.sansio.certificate import Identity
-from tests.peers.ng import NG
-
-#: Octets in the body of a chunk.
-CHUNK = 65536
-#: Chunks that are sent before one of them must have been answered.
-WINDOW = 64
-#: Octets that are read at a time.
-_READ = 1 << 18
-_PATH = re.compile(r"a=path:(\S+)")
-_PORT = re.compile(r"m=message (\d+) ")
-_EMPTY = re.compile(rb"MSRP (\S+) SEND\r\n(?:[A-Z][^\r\n]+\r\n)*-------\1\$\r\n")
-_HEAD = re.compile(rb"MSRP (\S+) SEND\r\n((?:[A-Z][^\r\n]+\r\n)*)\r\n")
+#: How often a network of radio loses a packet, and how much later it delivers
+#: the others, in seconds.
+LOSS, DELAY = 0.01, 0.02
+#: Octets of a file before figures are taken: windows have to grow.
+FIRST = 5_000_000
 
 
-class Certificate:
+class Helper:
     """
-    The terminals' certificate.
-
-    @ivar file: where it is, with its key.
-    @ivar fingerprint: what descriptions say of it.
+    A program of the benchmark's that does what it is told, line by line.
     """
 
-    def __init__(self, directory: Path) -> None:
-        identity = Identity.generate(datetime.datetime.now(datetime.UTC))
-        key = identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        self.file = directory / "terminal.pem"
-        self.file.write_bytes(identity.certificate.public_bytes(Encoding.PEM) + key)
-        self.fingerprint = str(identity.fingerprints[0])
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self.context.check_hostname = False
-        self.context.verify_mode = ssl.CERT_NONE
-        self.context.load_cert_chain(self.file)
-
-
-class Secure:
-    """
-    TLS on a socket, of which one thread may read while another one writes.
-    """
-
-    def __init__(self, plain: socket.socket, context: ssl.SSLContext) -> None:
-        self._socket, self._lock = plain, threading.Lock()
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out)
-        while True:
-            with suppress(ssl.SSLWantReadError):
-                self._tls.do_handshake()
-                break
-            plain.sendall(self._out.read())
-            self._in.write(plain.recv(_READ))
-        plain.sendall(self._out.read())
-
-    def sendall(self, data: bytes) -> None:
-        """
-        Send.
-        """
-        with self._lock:
-            self._tls.write(data)
-            out = self._out.read()
-        self._socket.sendall(out)
-
-    def recv(self, size: int) -> bytes:
-        """
-        Receive something; nothing at the end.
-        """
-        while data := self._socket.recv(size):
-            plain = b""
-            with self._lock, suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-                self._in.write(data)
-                while True:
-                    plain += self._tls.read(_READ)
-            if plain:
-                return plain
-        return b""
-
-    def close(self) -> None:
-        """
-        Let go of the socket.
-        """
-        self._socket.close()
-
-
-class Chat:
-    """
-    One call.
-
-    @ivar near: the terminal's connection, once there is one.
-    @ivar far: the other party's.
-    """
-
-    def __init__(self, number: int, certificate: Certificate, listener: socket.socket) -> None:
-        """
-        @param listener: where the party on the core side waits.
-        """
-        self.certificate, self.listener = certificate, listener
-        self.name = f"chat-{number}"
-        self.host = listener.getsockname()[0]
-        self.uri = f"msrps://{self.host}:9/t{number}abcdefgh;tcp"
-        self.farURI = f"msrp://{self.host}:{listener.getsockname()[1]}/p{number}abcdefgh;tcp"
-        self.path = self.farPath = ""
-        self.port = 0
-        self.near: Secure | None = None
-        self.far: socket.socket | None = None
-
-    def agree(self, ng: NG) -> None:
-        """
-        Offer and answer.
-
-        @raise AssertionError: the gateway will not have it.
-        """
-        head = f"v=0\r\no=- 1 1 IN IP4 {self.host}\r\ns=-\r\nc=IN IP4 {self.host}\r\nt=0 0\r\n"
-        offer = (
-            f"{head}m=message 9 TCP/TLS/MSRP *\r\na=accept-types:*\r\na=path:{self.uri}\r\na=setup:active\r\n"
-            f"a=fingerprint:{self.certificate.fingerprint}\r\na=3ge2ae:requested\r\n"
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
-        port = self.listener.getsockname()[1]
-        answer = (
-            f"{head}m=message {port} TCP/MSRP *\r\na=accept-types:*\r\na=path:{self.farURI}\r\n"
-            "a=setup:passive\r\n"
-        )
-        keys = {"call_id": self.name, "from_tag": "a", "direction": ["external", "internal"]}
-        core = ng.command("offer", sdp=offer, **keys)
-        access = ng.command("answer", sdp=answer, to_tag="b", **keys)
-        assert access.get("result") == "ok", access
-        assert core.get("result") == "ok", core
-        self.farPath = _PATH.findall(core["sdp"])[0]
-        self.path = _PATH.findall(access["sdp"])[0]
-        self.port = int(_PORT.findall(access["sdp"])[0])
 
-    def connect(self) -> None:
+    @property
+    def cpu(self) -> float:
         """
-        Have both connections, and a message across.
+        How long it was on a core so far, in seconds.
         """
-        self.secure()
-        self.far, _ = self.listener.accept()
+        return cpuSeconds(self._process.pid)
 
-    def secure(self) -> None:
+    def say(self, *order: Any) -> None:
         """
-        Have the terminal's connection.
+        Order something.
         """
-        plain = socket.create_connection((self.host, self.port))
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.near = Secure(plain, self.certificate.context)
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
 
-    def close(self) -> None:
+    def hear(self) -> dict[str, Any]:
         """
-        End the connections.
-        """
-        for each in (self.near, self.far):
-            if each is not None:
-                each.close()
+        What came of it.
 
-    def send(self, chunks: int) -> None:
+        @raise RuntimeError: the program has ended.
         """
-        Send so many chunks of one message to the other party, which answers
-        each, and wait until it has the last.
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("a program of the benchmark has ended")
+        told: dict[str, Any] = json.loads(line)
+        return told
 
-        @raise AssertionError: something else arrived.
+    def ask(self, *order: Any) -> dict[str, Any]:
         """
-        window = threading.Semaphore(WINDOW)
-        heard: list[int] = []
-        threads = [
-            threading.Thread(target=self._hear, args=(chunks, heard)),
-            threading.Thread(target=self._countAnswers, args=(chunks, window)),
-        ]
-        for thread in threads:
-            thread.start()
-        assert self.near is not None
-        body, total = bytes(range(256)) * (CHUNK // 256), chunks * CHUNK
-        for number in range(chunks):
-            window.acquire()
-            start = number * CHUNK
-            tid = f"t{number:09d}"
-            head = (
-                f"MSRP {tid} SEND\r\nTo-Path: {self.path}\r\nFrom-Path: {self.uri}\r\n"
-                f"Message-ID: file{self.name}\r\nByte-Range: {start + 1}-{start + CHUNK}/{total}\r\n"
-                "Content-Type: application/octet-stream\r\n\r\n"
+        Order something, and wait for it.
+        """
+        self.say(*order)
+        return self.hear()
+
+    def end(self) -> None:
+        """
+        End it.
+        """
+        self._process.kill()
+        self._process.communicate()
+
+
+class Chats:
+    """
+    Everything that is measured, and the tables that it fills.
+    """
+
+    def __init__(self, quick: bool, cores: Cores) -> None:
+        self._size = 20_000_000 if quick else 100_000_000
+        self._chats = 200 if quick else 1000
+        self._seconds = 5.0 if quick else 30.0
+        self._cores = cores
+        self._cpu = Table("CPU for a megabyte of a file, in seconds", other="aiortc")
+        self._speed = Table("Speed of a file, in Mbit/s", other="aiortc")
+        self._idle = Table("Chats in which nobody says anything", other="aiortc")
+        self.tables = (self._cpu, self._speed, self._idle)
+
+    def all(self) -> Sequence[Callable[[Path], None]]:
+        """
+        What to do once for a repetition.
+        """
+        return (self.files, self.aiortc, self.lossyFiles, self.idleChats)
+
+    def files(self, directory: Path) -> None:
+        """
+        Files from a data channel to TCP, and back.
+        """
+        with self._gateway(directory) as (gateway, load):
+            load.ask("open", 1, 0, 0)
+            for way, words in (("up", "to the core"), ("down", "to the access")):
+                load.ask("run", way, FIRST)
+                cpu = gateway.cpu
+                seconds = self._run(load, way, self._size)
+                megabytes = self._size / 1e6
+                self._cpu.add(words, 0, (gateway.cpu - cpu) / megabytes, 4, atMostTimes(0.5))
+                self._speed.add(words, 0, 8 * megabytes / seconds, 0, atLeast(200))
+
+    def aiortc(self, directory: Path) -> None:
+        """
+        The same bytes, received and sent by an endpoint that is aiortc's.
+        """
+        command = [sys.executable, "-m", "bench.aiortcend"]
+        with ExitStack() as stack:
+            measured, other = Helper(self._cores.onMeasured(command)), Helper(self._cores.onLoad(command))
+            stack.callback(measured.end)
+            stack.callback(other.end)
+            answer = measured.ask("answer", other.ask("offer")["sdp"])
+            other.ask("take", answer["sdp"])
+            for sender, receiver, words in (
+                (other, measured, "to the core"),
+                (measured, other, "to the access"),
+            ):
+                for size in (FIRST, self._size):
+                    receiver.say("receive", size)
+                    sender.say("send", size)
+                    cpu, began = measured.cpu, time.perf_counter()
+                    receiver.hear()
+                    sender.hear()
+                    cpu, seconds = measured.cpu - cpu, time.perf_counter() - began
+                self._cpu.add(words, 1, cpu / (self._size / 1e6), 4)
+                self._speed.add(words, 1, 8 * self._size / 1e6 / seconds, 0)
+
+    def lossyFiles(self, directory: Path) -> None:
+        """
+        Files where packets get lost.
+        """
+        with self._gateway(directory) as (_, load):
+            load.ask("open", 1, LOSS, DELAY)
+            for way, words in (("up", "to the core"), ("down", "to the access")):
+                load.ask("run", way, FIRST)
+                seconds = self._run(load, way, self._size)
+                title = f"{words}, {LOSS:.0%} loss and {DELAY * 1e3:.0f} ms each way"
+                self._speed.add(title, 0, 8 * self._size / 1e6 / seconds, 0, atLeast(60))
+
+    def idleChats(self, directory: Path) -> None:
+        """
+        Chats that only are there.
+        """
+        with self._gateway(directory) as (gateway, load):
+            load.ask("open", 1, 0, 0)
+            load.ask("close")
+            before = gateway.memory
+            load.ask("open", self._chats, 0, 0)
+            self._idle.add(
+                "memory for each, in KB", 0, (gateway.memory - before) / self._chats, 1, atMost(150)
             )
-            flag = "$" if number + 1 == chunks else "+"
-            self.near.sendall(head.encode() + body + f"\r\n-------{tid}{flag}\r\n".encode())
-        for thread in threads:
-            thread.join()
-        assert heard == [total], heard
+            cpu = gateway.cpu
+            load.ask("rest", self._seconds)
+            share = (gateway.cpu - cpu) / self._seconds * 1e2 / self._chats * 1000
+            self._idle.add("CPU for 1,000 of them, in % of a core", 0, share, 2, atMost(2))
 
-    def _hear(self, chunks: int, heard: list[int]) -> None:
+    def _run(self, load: Helper, way: str, size: int) -> float:
         """
-        The other party: answer every chunk.
-        """
-        assert self.far is not None
-        buffer, octets = bytearray(), 0
-        total = chunks * CHUNK
-        while octets < total:
-            data = self.far.recv(_READ)
-            assert data, "closed"
-            buffer += data
-            if first := _EMPTY.match(buffer):
-                # What begins the session has no body.
-                del buffer[: first.end()]
-            while head := _HEAD.match(buffer):
-                end = buffer.find(b"\r\n-------" + head[1], head.end())
-                if end < 0 or len(buffer) < end + len(head[1]) + 12:
-                    break
-                octets += end - head.end()
-                lines = dict(line.split(b": ", 1) for line in head[2].splitlines())
-                self.far.sendall(
-                    b"MSRP %s 200 OK\r\nTo-Path: %s\r\nFrom-Path: %s\r\n-------%s$\r\n"
-                    % (head[1], lines[b"From-Path"], lines[b"To-Path"], head[1])
-                )
-                del buffer[: end + len(head[1]) + 12]
-        heard.append(octets)
+        @return: how long a file took, in seconds.
 
-    def _countAnswers(self, chunks: int, window: threading.Semaphore) -> None:
-        assert self.near is not None
-        count, rest = 0, b""
-        while count < chunks:
-            more = self.near.recv(_READ)
-            assert more, "closed"
-            data = rest + more
-            found = data.count(b"200 OK\r\n")
-            rest = data[-7:]
-            count += found
-            with suppress(ValueError):
-                for _ in range(found):
-                    window.release()
+        @raise RuntimeError: it did not arrive as it was.
+        """
+        told = load.ask("run", way, size)
+        if not told["good"]:
+            raise RuntimeError("a file has changed on its way")
+        seconds: float = told["seconds"]
+        return seconds
+
+    @contextmanager
+    def _gateway(self, directory: Path) -> Iterator[tuple[Gateway, Helper]]:
+        gateway = Gateway(directory, self._cores)
+        try:
+            command = [sys.executable, "-m", "bench.chatload", gateway.host, str(NG_PORT)]
+            load = Helper(self._cores.onLoad(command))
+            try:
+                yield gateway, load
+            finally:
+                load.end()
+        finally:
+            gateway.end()

@@ -50,6 +50,14 @@ core = "msrp"
 [[route]]
 access = "udptl"
 core = "udptl"
+
+[[route]]
+access = "msrp"
+core = "msrp"
+
+[[route]]
+access = "text"
+core = "text"
 """
 
 
@@ -114,6 +122,13 @@ class Program:
         """
         return residentKilobytes(self._process.pid)
 
+    @property
+    def pid(self) -> int:
+        """
+        The number of its process.
+        """
+        return self._process.pid
+
     def end(self) -> None:
         """
         End it.
@@ -128,6 +143,7 @@ class Gateway(Program):
     """
 
     name = "e2aegw"
+    more: ClassVar[str] = ""
     # Nobody else has these: no port can be taken.
     hosts: ClassVar[tuple[str, str]] = "127.101.0.1", "127.101.0.2"
 
@@ -140,9 +156,18 @@ class Gateway(Program):
             _CONFIG.format(
                 host=self.host, access=ACCESS_PORTS, core=CORE_PORTS, ng=NG_PORT, patience=PATIENCE
             )
+            + self.more
         )
         twistd = Path(sys.executable).with_name("twistd")
         return [str(twistd), "--nodaemon", "--pidfile=", "e2aegw", "--config", str(config)]
+
+
+class UnbufferedGateway(Gateway):
+    """
+    The same, which does not gather text.
+    """
+
+    more = "[adapter.text]\nbuffering = 0\n"
 
 
 class RTPEngine(Program):

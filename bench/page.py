@@ -10,6 +10,7 @@ from bench.controllers import CONTROLLERS
 from bench.cores import Cores
 from bench.scenarios import CALLS, SETTLING, Effort
 from bench.table import Table
+from bench.typist import RATE, SENTENCE, SPEED
 
 _TEXT = """\
 # What it costs
@@ -43,10 +44,22 @@ connectivity check and a handshake, one call at a time; active is who begins the
 Both programs have the certificate that they make for themselves: an ECDSA key here, an RSA
 key there.
 
+*Real-time text* is typed into data channels in half of the calls, and into telephones with
+redundancy (RFC 4103) in the other half: sentences of {sentence} characters, {speed} a second, and
+pauses between them, so that it is {typed:g} a second on average. *Channel to wire* is from
+where a browser's message is written to the arrival of the packet that has it first;
+*wire to channel* is from where a telephone's packet is sent to the message's arrival.
+
 *MSRP* goes from a terminal with TLS 1.3 to a party with TCP, in chunks of 64 KB of one
 message, each of which is answered on both sides. It is compared with a port forward from
 TLS to TCP of a few lines of Twisted, with the same load. A *TLS handshake* is one with a
 certificate at either end, from the terminal's connection on; calls were set up before.
+
+A *file* goes through a data channel on the access side and MSRP over TCP on the core
+side, in chunks of 60 KB, and its SHA-256 is compared. aiortc's figures are of an
+endpoint that receives or sends as many octets in messages of that size over a data
+channel, no more: it neither reads MSRP nor writes to TCP. Where packets get lost the
+benchmark's own end loses and delays them.
 
 *Memory* is the growth of the resident set, divided by the number of calls.
 
@@ -89,6 +102,9 @@ def page(tables: Sequence[Table], effort: Effort, cores: Cores, date: datetime.d
         repetitions=f"{count} repetitions" if count > 1 else "one repetition",
         calls=CALLS,
         settling=SETTLING,
+        sentence=SENTENCE,
+        speed=SPEED,
+        typed=RATE,
         controllers=CONTROLLERS,
         machine=machine.processor(),
         memory=machine.memory(),

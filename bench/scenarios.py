@@ -2,17 +2,21 @@
 What is measured.
 """
 
+import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.calls import Call, dtlsCall, faxCall, sdesCall
 from bench.controllers import Pairs
 from bench.cores import Cores
-from bench.gateways import NG_PORT, Program
+from bench.gateways import NG_PORT, Gateway, Program, UnbufferedGateway
 from bench.load import Load, Outcome
 from bench.table import Table, Target, atLeast, atMost, atMostAbove, atMostTimes
 from e2aegw.sansio.srtp import Profile
@@ -30,6 +34,8 @@ SETTLING = 3
 SETTLING_RATE = 5_000
 #: How often two figures that are to be the same are taken in turn.
 TURNS = 3
+#: Seconds for which typing is measured.
+TYPING = 10
 #: What such figures may differ by, in quotient, and still be called the same.
 NOISE = 1.05
 
@@ -45,6 +51,7 @@ class Effort:
     @ivar handshakes: DTLS-SRTP calls that are set up for a figure.
     @ivar held: calls that are held for a figure.
     @ivar chunks: chunks of MSRP, of 64 KB, that are sent for a figure.
+    @ivar texts: calls of text in which people type for a figure.
     """
 
     repetitions: int
@@ -53,10 +60,11 @@ class Effort:
     handshakes: int
     held: int
     chunks: int
+    texts: int
 
 
-FULL = Effort(repetitions=3, seconds=2.5, pairs=1500, handshakes=200, held=2000, chunks=6000)
-QUICK = Effort(repetitions=1, seconds=1.0, pairs=400, handshakes=60, held=2000, chunks=2000)
+FULL = Effort(repetitions=3, seconds=2.5, pairs=1500, handshakes=200, held=2000, chunks=6000, texts=2000)
+QUICK = Effort(repetitions=1, seconds=1.0, pairs=400, handshakes=60, held=2000, chunks=2000, texts=200)
 
 #: Programs in the order in which they are to be measured, each with the number
 #: of its column.
@@ -80,8 +88,9 @@ class Scenarios:
         self._delay = Table("Delay of packets, in milliseconds")
         self._setUp = Table("Setting up calls")
         self._memory = Table("Memory for a held call, in KB")
+        self._text = Table("Real-time text")
         self._noise = Table("What else went on")
-        self.tables = (self._cpu, self._lost, self._delay, self._setUp, self._memory, self._noise)
+        self.tables = (self._cpu, self._lost, self._delay, self._setUp, self._memory, self._text, self._noise)
 
     def all(self) -> Sequence[Callable[[Contestants], None]]:
         """
@@ -96,6 +105,7 @@ class Scenarios:
             self.heldCalls,
             self.pairs,
             self.handshakes,
+            self.text,
         )
 
     def sdesPackets(self, contestants: Contestants) -> None:
@@ -200,6 +210,48 @@ class Scenarios:
             self._memory.add(
                 "DTLS-SRTP, with packets both ways", which, (talking - before) / count, 1, atMost(120)
             )
+
+    def text(self, contestants: Contestants) -> None:
+        """
+        Real-time text between data channels and RTP, which rtpengine does not
+        do.
+        """
+        for which, program in contestants:
+            if not isinstance(program, Gateway):
+                continue
+            count, row = self._effort.texts, self._text.add
+            found = self._type(program, count)
+            title = f"{count:,} calls in which people type: share of one core, in %"
+            row(title, which, found["share"] * 1e2, 1, atMost(50))
+            row("characters lost in these", which, found["lost"], 0, atMost(0))
+            slow, fast = 310, 20
+            for kind, words, wire in ((Gateway, "", slow), (UnbufferedGateway, " without buffering", fast)):
+                with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as name:
+                    another = kind(Path(name), self._cores, second=True)
+                    try:
+                        found = self._type(another, CALLS)
+                    finally:
+                        another.end()
+                for end, limit, way in (
+                    ("wire", wire, "channel to wire"),
+                    ("channel", fast, "wire to channel"),
+                ):
+                    row(f"{way}{words}, p50, in ms", which, found[end]["p50"], 1)
+                    row(f"{way}{words}, p99, in ms", which, found[end]["p99"], 1, atMost(limit))
+
+    def _type(self, program: Program, count: int) -> dict[str, Any]:
+        """
+        Let people type.
+
+        @raise RuntimeError: their calls do not come up.
+        """
+        words = (program.host, program.pid, count, TYPING)
+        command = [sys.executable, "-m", "bench.textload", *map(str, words)]
+        done = subprocess.run(self._cores.onLoad(command), stdout=subprocess.PIPE, check=True)
+        found: dict[str, Any] = json.loads(done.stdout)
+        if "failed" in found:
+            raise RuntimeError(found["failed"])
+        return found
 
     def _packets(
         self,

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.chats import CHUNK, Certificate, Chat
 from bench.cores import Cores
 from bench.gateways import Gateway
 from bench.scenarios import Effort
+from bench.securechats import CHUNK, Certificate, Chat
 from bench.table import Table, atLeast, atMost, atMostTimes
 from bench.usage import cpuSeconds
 from tests.peers.deadline import until

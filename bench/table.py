@@ -77,7 +77,7 @@ class Row:
     @property
     def theirs(self) -> float:
         """
-        The median of rtpengine's.
+        The median of rtpengine's, which there must be.
         """
         return median(self.samples[1])
 
@@ -89,6 +89,7 @@ class Row:
         disturb the other, too, and drops out.
         """
         if not self.samples[1]:
+            # It does not do this.
             return None
         pairs = list(zip(*self.samples, strict=True))
         return None if any(theirs <= 0 for _, theirs in pairs) else median(a / b for a, b in pairs)

@@ -247,6 +247,21 @@ class IAdapter(IProtocol, ILegPart):
         """
 
 
+class ITranslator(Interface):
+    """
+    An adapter that does not repeat what the other party says of the medium,
+    but says it in words of its own.
+    """
+
+    formats: Sequence[str] = Attribute("""What stands in its C{m=} line, from C{describe} on.""")
+
+    def translate(lines: Sequence[Line]) -> Sequence[Line]:
+        """
+        The attributes of the other party that may cross, as they are said on
+        this leg.
+        """
+
+
 class IAdapterFactory(Interface):
     """
     The whole plug-in API.
@@ -483,6 +498,7 @@ __all__ = [
     "IPortSource",
     "ISession",
     "IStreamPortSource",
+    "ITranslator",
     "ITransport",
     "Receive",
 ]

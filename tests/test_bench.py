@@ -43,6 +43,14 @@ class RowTests(SynchronousTestCase):
         self.table.add("lost", 1, 0, 0)
         self.assertIsNone(self.table.rows["lost"].ratio)
 
+    def test_oursAlone(self) -> None:
+        """
+        What rtpengine does not do is compared with nothing.
+        """
+        self.table.add("text", 0, 3, 0, atMost(4))
+        row = self.table.rows["text"]
+        self.assertEqual(row.cells(), ["text", "3", "-", "-", "≤ 4", "yes"])
+
     def test_targets(self) -> None:
         """
         Each kind of target is reached up to its limit, and not beyond.

@@ -193,7 +193,7 @@ class AdapterTests(ExecutedTestCase):
         """
         told = [row[1].split("``")[1] for row in rows(ADAPTER.section("Making it known"))]
         mistakes: list[tuple[str, dict[str, Any]]] = [
-            ("udptl", {}),
+            ("telex", {}),
             ("srtp", {"profilse": []}),
             ("srtp", {"profiles": ["AES"]}),
             ("e2aegw.errors:GatewayError", {}),

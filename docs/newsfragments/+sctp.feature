@@ -1,1 +1,1 @@
-SCTP and the protocol that opens data channels, without sockets or clocks, for whoever embeds them; the gateway does not use them yet.
+SCTP and the protocol that opens data channels, without sockets or clocks, for whoever embeds them.

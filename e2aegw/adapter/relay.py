@@ -19,7 +19,7 @@ from e2aegw.sansio.terms import Terms
 #: The plain ones, too: some write them, add keys, and take what they get.
 _RTP = dict.fromkeys(("RTP/SAVP", "RTP/SAVPF", "RTP/AVP", "RTP/AVPF"), "udp+rtcp")
 #: What is inside DTLS as a whole.
-_DTLS = {"UDP/TLS/UDPTL": "udp"}
+_DTLS = {"UDP/TLS/UDPTL": "udp", "UDP/TLS/BFCP": "udp"}
 PROTOS = {**_RTP, **_DTLS}
 
 

@@ -12,9 +12,11 @@ const PATIENCE = 6000;
 const SETUP = 20000;
 
 export class Call {
-  // The handlers: track(stream), report(report), states({ice, dtls, srtp}),
+  // What furnishes the connection is given it before anything is offered.
+  // The handlers: offer(sdp), if there is something to add to it,
+  // track(stream), report(report), states({ice, dtls, srtp}),
   // exchange(exchange, flags) and end(reason, isError).
-  constructor(stream, handlers) {
+  constructor(furnish, handlers) {
     this.handlers = handlers;
     this.name = null;
     this.over = false;
@@ -25,7 +27,7 @@ export class Call {
     this.connection.addEventListener("track", ({ track }) => handlers.track(new MediaStream([track])));
     for (const event of ["iceconnectionstatechange", "connectionstatechange"])
       this.connection.addEventListener(event, () => this.changed());
-    for (const track of stream.getTracks()) this.connection.addTrack(track, stream);
+    furnish(this.connection);
   }
 
   async begin() {
@@ -33,7 +35,8 @@ export class Call {
     await connection.setLocalDescription();
     await this.gathered();
     if (this.over) return;
-    const reply = await this.post("calls", { sdp: connection.localDescription.sdp });
+    const { sdp } = connection.localDescription;
+    const reply = await this.post("calls", { sdp: this.handlers.offer ? this.handlers.offer(sdp) : sdp });
     this.name = reply.call;
     if (this.over) return this.tellEnd();
     this.handlers.exchange(reply.exchange, reply.flags);
@@ -44,8 +47,7 @@ export class Call {
         "Firefox does not send media to 127.0.0.1, where the gateway is. Set media.peerconnection.ice.loopback" +
           " to true in about:config and allow the microphone, or give the gateway another address of this machine.",
       );
-    const [sender] = connection.getSenders();
-    if (sender.transport) sender.transport.addEventListener("statechange", () => this.changed());
+    this.transport()?.addEventListener("statechange", () => this.changed());
     this.late = setTimeout(() => this.connected || this.fail(), SETUP);
     this.changed();
   }
@@ -92,12 +94,17 @@ export class Call {
     });
   }
 
+  // DTLS, which is under the voice or under the channels.
+  transport() {
+    const [sender] = this.connection.getSenders();
+    return sender ? sender.transport : this.connection.sctp?.transport;
+  }
+
   changed() {
     if (this.over) return;
     const { connection } = this;
-    const [sender] = connection.getSenders();
     const ice = connection.iceConnectionState;
-    const dtls = sender && sender.transport ? sender.transport.state : connection.connectionState;
+    const dtls = this.transport()?.state ?? connection.connectionState;
     this.connected = connection.connectionState === "connected";
     this.handlers.states({ ice, dtls, connected: this.connected });
     if (connection.connectionState === "failed") this.fail();

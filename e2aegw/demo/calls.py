@@ -21,14 +21,17 @@ from e2aegw.interfaces import IDatagramNetwork, IGatewayObserver, ISession
 from e2aegw.sansio import ngflags
 from e2aegw.sansio.events import Event, HandshakeFailed, MediaTimeout
 from e2aegw.sansio.report import PartyReport
-from e2aegw.sansio.sdp import Side
+from e2aegw.sansio.sdp import Description, Side
 
 #: What a SIP proxy's script would say to rtpengine's module.
 OFFER_FLAGS = "direction=access direction=core RTP/AVP ICE=remove rtcp-mux-demux"
 ANSWER_FLAGS = "UDP/TLS/RTP/SAVPF ICE=force rtcp-mux-offer"
+#: The same for a call of data channels, where there is no profile to choose.
+CHAT_OFFER_FLAGS = "direction=access direction=core ICE=remove"
+CHAT_ANSWER_FLAGS = "ICE=force"
 
-#: Most calls at a time: this is a demonstration, and each has an echo.
-MAX_CALLS = 8
+#: Most calls at a time: this is a demonstration, and each has a far end.
+MAX_CALLS = 16
 #: Seconds that a call lives on without a page that watches it: a reload, or a
 #: network that changes, takes less.
 GRACE = 8.0
@@ -63,6 +66,16 @@ class Exchange:
         return {name: _KEY.sub("...", getattr(self, name)) for name in self.__slots__}
 
 
+def chooseFlags(offer: str) -> tuple[str, str]:
+    """
+    What a SIP proxy's script would say for an offer, and for its answer.
+
+    @raise NegotiationError: the offer cannot be read.
+    """
+    chat = all(section.media == "application" for section in Description.parse(offer).sections)
+    return (CHAT_OFFER_FLAGS, CHAT_ANSWER_FLAGS) if chat else (OFFER_FLAGS, ANSWER_FLAGS)
+
+
 class Call:
     """
     One call.
@@ -70,6 +83,8 @@ class Call:
     @ivar name: what the page calls it; it cannot be guessed.
     @ivar exchange: the descriptions, once there are all.
     @ivar ended: why it is over, or L{None}.
+    @ivar flags: what a SIP proxy's script would say with the offer, and with
+        the answer.
     """
 
     _log = Logger()
@@ -82,6 +97,7 @@ class Call:
         self.name = secrets.token_urlsafe(18)
         self.exchange: Exchange | None = None
         self.ended: str | None = None
+        self.flags = (OFFER_FLAGS, ANSWER_FLAGS)
         self.session = session
         self._calls = calls
         self._clock = calls.clock
@@ -106,10 +122,11 @@ class Call:
         @raise GatewayError: it cannot be done; the call is over.
         """
         try:
-            request = self._request("offer", OFFER_FLAGS)
+            self.flags = chooseFlags(offer)
+            request = self._request("offer", self.flags[0])
             toCore = await self.session.offer(offer, request.near, request.terms)
             fromCore = self._far.answer(toCore)
-            request = self._request("answer", ANSWER_FLAGS)
+            request = self._request("answer", self.flags[1])
             answer: str = await self.session.answer(fromCore, request.terms)
         except BaseException:
             self.end("the call could not be set up")
@@ -204,23 +221,7 @@ class Call:
             "ended": self.ended,
             "seconds": round(self._clock.seconds() - self._began, 3),
             "legs": {party.side.value: _leg(party) for party in report.parties},
-            "echo": [
-                {
-                    "codec": speaker.codec.mapping,
-                    "address": _text(speaker.address),
-                    "packetsReceived": speaker.mirror.packetsReceived,
-                    "octetsReceived": speaker.mirror.octetsReceived,
-                    "packetsSent": speaker.mirror.packetsSent,
-                    "octetsSent": speaker.mirror.octetsSent,
-                    "controlReceived": speaker.mirror.controlReceived,
-                    "controlSent": speaker.mirror.controlSent,
-                    "lost": speaker.mirror.lost,
-                    "jitter": round(speaker.mirror.jitter, 6),
-                    "dropped": speaker.dropped,
-                }
-                for speaker in self._far.speakers
-                if speaker is not None
-            ],
+            "far": [speaker.report() for speaker in self._far.speakers if speaker is not None],
             "events": self._events,
         }
 

@@ -6,7 +6,7 @@ const TOPICS = [
   ["profile", "How media is carried: UDP/TLS/RTP/SAVPF is SRTP with keys from DTLS, RTP/AVP is plain RTP.", ["m="]],
   ["ICE", "How the browser finds a way through networks. The gateway answers its checks; the telephone knows nothing of it.",
     ["candidate", "end-of-candidates", "ice-lite", "ice-options", "ice-pwd", "ice-ufrag", "remote-candidates"]],
-  ["DTLS", "Certificates and roles of the handshake that agrees on keys. It ends at the gateway.",
+  ["DTLS", "Certificates and roles of the handshake that agrees on keys. It ends at the gateway. For TCP, setup says who connects.",
     ["connection", "fingerprint", "setup", "tls-id"]],
   ["keys", "Keys of the media, inside the description (SDES).", ["crypto", "3ge2ae"]],
   ["RTCP", "Whether RTP and RTCP share a port. Browsers insist on it; telephones have two.",
@@ -16,6 +16,12 @@ const TOPICS = [
   ["WebRTC", "Names of tracks and streams in the page.",
     ["extmap-allow-mixed", "msid", "msid-semantic", "rid", "simulcast", "ssrc", "ssrc-group"]],
   ["extension", "Extensions of the RTP header.", ["extmap"]],
+  ["channel", "Data channels, which streams they are, and what each of them carries. Only browsers have them.",
+    ["dcmap", "dcsa", "max-message-size", "sctp-port"]],
+  ["MSRP", "Chat: where its messages go, and what they may hold. In a channel each of these stands in an a=dcsa line.",
+    ["accept-types", "accept-wrapped-types", "msrp-cema", "path"]],
+  ["BFCP", "Floor control: who is the server, and by which numbers it knows conference, user and floors.",
+    ["bfcpver", "confid", "floorctrl", "floorid", "userid"]],
   ["codec", "What the voice is coded with.", ["fmtp", "maxptime", "ptime", "rtpmap"]],
 ];
 

@@ -122,6 +122,26 @@ class Echo:
         host, port = self.address
         return Section(offered.media, port, offered.proto, [codec.format], address=host, lines=lines)
 
+    def report(self) -> dict[str, Any]:
+        """
+        What it has counted.
+        """
+        host, port = self.address
+        mirror = self.mirror
+        return {
+            "codec": self.codec.mapping,
+            "address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "packetsReceived": mirror.packetsReceived,
+            "octetsReceived": mirror.octetsReceived,
+            "packetsSent": mirror.packetsSent,
+            "octetsSent": mirror.octetsSent,
+            "controlReceived": mirror.controlReceived,
+            "controlSent": mirror.controlSent,
+            "lost": mirror.lost,
+            "jitter": round(mirror.jitter, 6),
+            "dropped": self.dropped,
+        }
+
     def received(self, datagram: bytes, source: Address) -> None:
         """
         A datagram arrived, at either port.

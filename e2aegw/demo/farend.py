@@ -6,15 +6,17 @@ somebody behind it who answers.
 import secrets
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
+from e2aegw.demo.chat import Chat
 from e2aegw.demo.echo import Echo, numeric
+from e2aegw.demo.floor import FloorServer
 from e2aegw.errors import NegotiationError
 from e2aegw.interfaces import IDatagramNetwork
 from e2aegw.sansio.sdp import Description, Section, family
 
-#: What answers a kind of media; whatever is not here is rejected.
-SPEAKERS = {"audio": Echo}
+#: What answers a section; whatever there is nobody for is rejected.
+Speaker: TypeAlias = Chat | Echo | FloorServer
 #: Most sections of a call that are answered; the page offers one a medium.
 MAX_SPEAKERS = 4
 #: Some port (RFC 863): only the route is asked for, and nothing is sent.
@@ -51,11 +53,12 @@ class FarEnd:
         self, clock: Any, network: IDatagramNetwork, route: Callable[[str], str] = ourAddress
     ) -> None:
         """
-        @param clock: provides C{IReactorTime}.
+        @param clock: provides C{IReactorTime}, and C{IReactorTCP} for what
+            speaks TCP.
         @param network: where to get ports.
         @param route: finds our address on the way to another.
         """
-        self.speakers: list[Echo | None] = []
+        self.speakers: list[Speaker | None] = []
         self._clock = clock
         self._network = network
         self._route = route
@@ -97,12 +100,16 @@ class FarEnd:
                 speaker.close()
         self.speakers.clear()
 
-    def _speaker(self, section: Section) -> Echo:
+    def _speaker(self, section: Section) -> Speaker:
         if section.rejected:
             raise NegotiationError("the section is rejected")
-        kind = SPEAKERS.get(section.media)
-        if kind is None:
+        if section.media not in ("application", "audio", "message"):
             raise NegotiationError(f"nobody here understands {section.media}")
         if sum(speaker is not None for speaker in self.speakers) >= MAX_SPEAKERS:
             raise NegotiationError(f"more than {MAX_SPEAKERS} media")
-        return kind(self._clock, self._network, self._route(numeric(section)), section)
+        host = self._route(numeric(section))
+        if section.media == "message":
+            return Chat(self._clock, host, section)
+        if section.media == "application":
+            return FloorServer(self._clock, host, section)
+        return Echo(self._clock, self._network, host, section)

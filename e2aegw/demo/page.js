@@ -1,6 +1,8 @@
 // The page: a button, a call behind it, and what there is to see.
 import { Call } from "./call.js";
+import { Chat } from "./chat.js";
 import { explain, show } from "./descriptions.js";
+import { Floor } from "./floor.js";
 import { Ear, Scope, microphone, tune } from "./sound.js";
 import { Way } from "./way.js";
 
@@ -8,6 +10,8 @@ const $ = (id) => document.getElementById(id);
 const button = $("call");
 const scope = new Scope($("scope"), $("meter-said"), $("meter-heard"));
 const way = new Way();
+const chat = new Chat({ exchange: (...said) => describe("chat partner", ...said), complain });
+const floor = new Floor({ exchange: (...said) => describe("floor control server", ...said), complain });
 
 let context = null;
 let call = null;
@@ -55,7 +59,8 @@ async function begin() {
     stream = found;
     scope.listen(0, new Ear(context, stream));
     status("Calling …");
-    call = new Call(stream, { track: hear, exchange: describe, states, report, end });
+    const furnish = (connection) => stream.getTracks().forEach((track) => connection.addTrack(track, stream));
+    call = new Call(furnish, { track: hear, exchange: (...said) => describe("telephone", ...said), states, report, end });
     await call.begin();
   } catch (error) {
     if (mine !== attempt) return;
@@ -104,21 +109,21 @@ function hear(heard) {
   scope.listen(1, new Ear(context, heard));
 }
 
-function describe(exchange, flags) {
+function describe(partner, exchange, flags) {
   $("descriptions-none").hidden = true;
   $("descriptions-some").hidden = false;
   show($("offer"), {
     title: "Offer",
     command: `rtpengine_offer("${flags.offer}")`,
     access: ["offer from the browser", exchange.offerIn],
-    core: ["offer to the telephone", exchange.offerOut],
+    core: [`offer to the ${partner}`, exchange.offerOut],
     fromAccess: true,
   });
   show($("answer"), {
     title: "Answer",
     command: `rtpengine_answer("${flags.answer}")`,
     access: ["answer to the browser", exchange.answerOut],
-    core: ["answer from the telephone", exchange.answerIn],
+    core: [`answer from the ${partner}`, exchange.answerIn],
     fromAccess: false,
   });
   differences();
@@ -162,7 +167,11 @@ $("problem-tune").addEventListener("click", () => {
   begin();
 });
 $("differences").addEventListener("change", differences);
-window.addEventListener("pagehide", () => hangUp());
+window.addEventListener("pagehide", () => {
+  hangUp();
+  chat.close();
+  floor.close();
+});
 explain($("topics"));
 $("local").hidden = !["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
 

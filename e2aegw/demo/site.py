@@ -21,7 +21,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from zope.interface import implementer
 
-from e2aegw.demo.calls import ANSWER_FLAGS, OFFER_FLAGS, Call, Calls
+from e2aegw.demo.calls import Call, Calls
 from e2aegw.errors import GatewayError, ResourceError
 from e2aegw.sansio.sdp import MAX_DESCRIPTION
 
@@ -250,7 +250,7 @@ class _CallsResource(Resource):
                 "call": call.name,
                 "answer": call.exchange.answerOut,
                 "exchange": call.exchange.masked(),
-                "flags": {"offer": OFFER_FLAGS, "answer": ANSWER_FLAGS},
+                "flags": dict(zip(("offer", "answer"), call.flags, strict=True)),
             }
             reply = _reply(request, 201, value)
         if not gone:

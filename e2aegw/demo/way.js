@@ -114,7 +114,7 @@ export class Way {
     const { seconds } = report;
     const [access] = report.legs.access;
     const [core] = report.legs.core;
-    const [echo] = report.echo;
+    const [echo] = report.far;
     this.tell(report.events);
     $("events").hidden = false;
     if (!access || !core || !echo) return;

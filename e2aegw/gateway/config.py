@@ -18,6 +18,7 @@ from cryptography import x509
 
 from e2aegw.errors import ConfigError
 from e2aegw.sansio.certificate import Identity
+from e2aegw.sansio.datachannel import IN_BAND
 from e2aegw.sansio.sdp import Side, family
 from e2aegw.sansio.tls import Trust
 
@@ -107,7 +108,9 @@ class PolicyTable(_Struct, frozen=True):
     """
 
     applied_in_answers: bool = True
+    channels: list[str] = []
     consent: bool = False
+    loss_tolerant: bool = True
     offload: bool = True
 
 
@@ -265,6 +268,9 @@ def _check(table: FileTable, folder: Path) -> Config:
     ):
         if not 0 <= value < math.inf:
             raise ConfigError(f"{name}: {value} is negative or not a number")
+    for name in table.policy.channels:
+        if name not in IN_BAND:
+            raise ConfigError(f"policy.channels: {name} is not one of {', '.join(IN_BAND)}")
     used = {name for route in table.route for name in (route.access, route.core)}
     for name in table.adapter:
         if name not in used:

@@ -17,14 +17,17 @@ from e2aegw.gateway.hearing import Hearing
 from e2aegw.interfaces import Apply, IDatagramTransport, IDatapath, IOffload, IOffloadable
 from e2aegw.sansio.e2ae import Decision, Protection, protectionOf
 from e2aegw.sansio.events import (
+    ConnectFailed,
     ConsentLost,
     Event,
     HandshakeFailed,
+    LegLost,
     MediaStarted,
     OldKeysForgotten,
     PairNominated,
     PathChanged,
     PathSettled,
+    ProtocolViolated,
     Secured,
 )
 from e2aegw.sansio.flow import Flow
@@ -35,6 +38,8 @@ from e2aegw.sansio.terms import Terms
 _SETTLING = (PathSettled, PairNominated, Secured, OldKeysForgotten, MediaStarted)
 #: Events after which, or before which, a datapath must not go on.
 _UNSETTLING = (PathChanged, ConsentLost, HandshakeFailed)
+#: Events after which nothing will come from a leg that is a connection.
+_ENDING = (LegLost, ConnectFailed, ProtocolViolated)
 #: Attempts to hand a pipeline over.  The datagrams that wait in a socket which
 #: changes hands are looked at meanwhile, and may change everything.
 _MAX_ROUNDS = 3
@@ -317,6 +322,15 @@ class Pipeline:
             # to look for, and meanwhile as large as the call was.
             leg.adapter.notify = leg.transport.notify = _ignore
 
+    def _shutOther(self, lost: Leg) -> None:
+        """
+        A leg is lost, and nobody is there any more whom what comes from the
+        other one could be for.
+        """
+        for leg in self.legs:
+            if leg is not lost and not self.closed and hasattr(leg.transport, "shut"):
+                leg.transport.shut()
+
     def watch(self, now: float, patience: float) -> None:
         """
         See whether media from either party stopped, or goes on.
@@ -335,6 +349,8 @@ class Pipeline:
             if leg.hearing.repeats(event):
                 return
             self._tell(leg, event)
+            if isinstance(event, _ENDING):
+                self._shutOther(leg)
             if isinstance(event, _SETTLING):
                 self._started = self._started or isinstance(event, MediaStarted)
                 self.tryOffload()

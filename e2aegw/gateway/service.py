@@ -36,6 +36,7 @@ from e2aegw.sansio.events import (
     ConsentLost,
     Event,
     HandshakeFailed,
+    LegLost,
     LineRefused,
     MediaTimeout,
     PathSettled,
@@ -44,6 +45,8 @@ from e2aegw.sansio.ng import readable
 from e2aegw.sansio.sdp import Section, Side
 from e2aegw.sansio.srtp import Profile
 from e2aegw.sansio.terms import Terms
+from e2aegw.transport.bundle import BundleRecords
+from e2aegw.transport.channel import ChannelCarrier
 from e2aegw.transport.datapath import SocketDatapath
 from e2aegw.transport.kinds import KINDS, Materials
 from e2aegw.transport.sockets import SocketNetwork
@@ -54,6 +57,8 @@ _LOOKS = 6
 _LOOKS_FOR_MEDIA = 2
 #: What the end-to-end adapters speak.
 _SEALED = "sealed"
+#: The kind of transport that is a data channel.
+_CHANNEL = "channel"
 #: The longest reason that the log shows: it may have words of a description.
 _MAX_REASON = 200
 _LIMITS = LimitsTable()
@@ -126,6 +131,7 @@ class Gateway(Service):
         self.sessions: dict[Session, tuple[tuple[int, int], float]] = {}
         self.ended = 0
         self.appliedInAnswers = policy.applied_in_answers
+        self.channels: Sequence[str] = policy.channels
         self.datapath = datapath
         self.limits = limits
         self._policy = policy
@@ -145,8 +151,14 @@ class Gateway(Service):
         self.subprotocols = _subprotocols(self._routes)
         identity = identity or self._newIdentity()
         self._identity, self._rsa = identity, rsa
-        self._endpoint = Endpoint(identity, self._profiles)
-        self._plainEndpoint = Endpoint(identity)
+        # Data channels may come to any association that a browser has (RFC
+        # 8841 clause 3), if there is a route for them.
+        self._dataless = not any(
+            _CHANNEL in factory.protos.values()
+            for route in self._routes
+            for factory in (route.access, route.core)
+        )
+        self._endpoint = Endpoint(identity, self._profiles, dataless=self._dataless)
         self._tlsEndpoint = tls.Endpoint(identity)
         self._trust = {side: config.trust for side, config in sides.items()}
         self._nativeEndpoint: Endpoint | None = None
@@ -319,15 +331,31 @@ class Gateway(Service):
             if strict:
                 raise NegotiationError(f"there is no IPv{version} address on the {side.value} side")
             pool = next(iter(pools.values()))
-        endpoint, plain, native = self._commonEndpoint, self._commonPlainEndpoint, self._commonNativeEndpoint
+        endpoint, native = self._commonEndpoint, self._commonNativeEndpoint
         secure = self._commonTLSEndpoint
         if terms.anonymous:
-            endpoint, plain = self._anonymousEndpoint, self._anonymousPlainEndpoint
-            native, secure = plain, self._anonymousTLSEndpoint
-        trust, consent = self._trust[side], self._policy.consent
+            endpoint, native = self._anonymousEndpoint, self._anonymousNativeEndpoint
+            secure = self._anonymousTLSEndpoint
+        policy = self._policy
         return KINDS[kind](
-            Materials(self._reactor, pool, pool, endpoint, plain, native, secure, trust, consent)
+            Materials(
+                self._reactor,
+                pool,
+                pool,
+                endpoint,
+                native,
+                secure,
+                self._trust[side],
+                consent=policy.consent,
+                lossTolerant=policy.loss_tolerant,
+            )
         )
+
+    def carrier(self, records: BundleRecords) -> ChannelCarrier:
+        """
+        See L{e2aegw.gateway.workshop.Workshop}.
+        """
+        return ChannelCarrier(self._reactor, records, lossTolerant=self._policy.loss_tolerant)
 
     def has(self, side: Side, version: int) -> bool:
         """
@@ -421,6 +449,14 @@ class Gateway(Service):
                 line=event.line,
                 reason=event.reason,
             )
+        elif isinstance(event, LegLost):
+            self._log.info(
+                "{label}: {side} line {line}: lost: {reason}",
+                label=session.label,
+                side=event.side,
+                line=event.line,
+                reason=event.reason,
+            )
         elif isinstance(event, ChannelRefused):
             self._log.info(
                 "{label}: {side} line {line}: a data channel for {protocol!r} is in no description",
@@ -479,12 +515,9 @@ class Gateway(Service):
         return self._endpoint
 
     def _anonymousEndpoint(self) -> Endpoint:
-        return Endpoint(self._newIdentity(), self._profiles)
+        return Endpoint(self._newIdentity(), self._profiles, dataless=self._dataless)
 
-    def _commonPlainEndpoint(self) -> Endpoint:
-        return self._plainEndpoint
-
-    def _anonymousPlainEndpoint(self) -> Endpoint:
+    def _anonymousNativeEndpoint(self) -> Endpoint:
         # An RSA key for one call would hold up all the others.
         return Endpoint(self._newIdentity())
 

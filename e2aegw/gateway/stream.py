@@ -5,17 +5,19 @@ What a session knows of its parties and of each medium between them.
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
-from e2aegw.errors import UsageError
+from e2aegw.errors import NegotiationError, UsageError
 from e2aegw.gateway.layout import Layout, Place
 from e2aegw.gateway.pipeline import Pipeline
 from e2aegw.interfaces import Apply
 from e2aegw.sansio import compose
-from e2aegw.sansio.datachannel import implode
+from e2aegw.sansio.datachannel import UNKNOWN, ChannelMap, implode, subprotocol
 from e2aegw.sansio.events import Event
+from e2aegw.sansio.sctp.settings import MAX_STREAMS
 from e2aegw.sansio.sdp import Description, Section, Side
-from e2aegw.sansio.terms import Terms
-from e2aegw.transport.bundle import Bundle
-from e2aegw.transport.channel import ChannelCarrier, DataChannel
+from e2aegw.sansio.terms import ICE, Kind, Terms
+from e2aegw.transport.bundle import Bundle, BundleRecords
+from e2aegw.transport.channel import ChannelCarrier
+from e2aegw.transport.datachannel import DataChannel
 
 
 @dataclass(slots=True)
@@ -30,6 +32,8 @@ class Party:
     @ivar layout: where its sections stand on the wire.
     @ivar draft: the same, if the unanswered offer comes into force.
     @ivar carriers: what carries data channels, by their line.
+    @ivar folding: what carries those that we are about to offer, as long as it
+        has no line.
     """
 
     side: Side
@@ -41,6 +45,7 @@ class Party:
     layout: Layout = field(default_factory=Layout)
     draft: Layout | None = None
     carriers: dict[int, ChannelCarrier] = field(default_factory=dict)
+    folding: ChannelCarrier | None = None
 
     @property
     def now(self) -> Layout:
@@ -48,6 +53,18 @@ class Party:
         Where sections stand under the last offer.
         """
         return self.draft or self.layout
+
+    def line(self, place: int) -> int:
+        """
+        The line on the wire where a section stands.
+        """
+        return self.now.places[place].line
+
+    def settle(self) -> None:
+        """
+        The last offer is in force.
+        """
+        self.layout, self.draft = self.now, None
 
     def begin(self) -> None:
         """
@@ -75,11 +92,102 @@ class Party:
         line = self.now.places[place].line
         carrier = self.carriers.get(line)
         if carrier is None or carrier.closed:
-            carrier = self.carriers[line] = make()
+            carrier = self.carriers[line] = self._watched(make(), observe)
             carrier.section = self.now.carriers[line]
-            side = self.side.value
-            carrier.notify = lambda event: observe(event.placed(side, line))
-        return carrier.share(self.now.maps[place])
+        try:
+            return carrier.share(self.now.maps[place])
+        except NegotiationError:
+            if not carrier.shares:
+                carrier.loseConnection()
+            raise
+
+    def fold(
+        self, proto: str, make: Callable[[], ChannelCarrier], observe: Callable[[Event], None]
+    ) -> DataChannel:
+        """
+        A data channel of our own choice, for what the other party calls
+        something else.  The session finds a L{place} for it.
+
+        @param proto: what is spoken in it, as a proto.
+
+        @raise NegotiationError: there is no stream for it.
+        @raise ResourceError: there are no ports.
+        """
+        layout = self.now
+        carriers = ((line, self.carriers.get(line)) for line in layout.carriers)
+        carrier = next((each for _, each in carriers if each is not None and not each.closed), self.folding)
+        if carrier is None or carrier.closed:
+            carrier = self.folding = self._watched(make(), observe)
+        # RFC 8831 clause 6.5: whose the even ones are is not known before the
+        # answer; nobody opens channels in band that both know of.
+        used = {place.stream for place in layout.places} | carrier.streams
+        stream = next((each for each in range(0, MAX_STREAMS, 2) if each not in used), None)
+        if stream is None:
+            raise NegotiationError("there is no stream for another data channel")
+        name = subprotocol(proto, layout.subprotocols)
+        return carrier.share(ChannelMap(streamID=stream, label=name, subprotocol=name))
+
+    def place(self, transport: object) -> int:
+        """
+        Where a new section goes: in a line of its own, at the end; or, if it
+        is a channel, in the line that carries it.
+
+        @param transport: that of its leg, or L{None}.
+        """
+        layout = self.now
+        if not isinstance(transport, DataChannel):
+            return layout.add()
+        line = self._lineOf(transport.carrier)
+        if line < 0:
+            # One that was refused altogether may be used again.
+            free = (each for each in layout.carriers if self._isFree(each))
+            found = next(free, None)
+            line = layout.addCarrier() if found is None else found
+            self.carriers[line], self.folding = transport.carrier, None
+        return layout.addChannel(line, transport.map)
+
+    def _isFree(self, line: int) -> bool:
+        carrier = self.carriers.get(line)
+        return carrier is None or carrier.closed
+
+    def _lineOf(self, carrier: ChannelCarrier) -> int:
+        return next((line for line, each in self.carriers.items() if each is carrier), -1)
+
+    def _watched(self, carrier: ChannelCarrier, observe: Callable[[Event], None]) -> ChannelCarrier:
+        """
+        Have somebody told of what happens to a carrier.
+        """
+        side = self.side.value
+        carrier.notify = lambda event: observe(event.placed(side, self._lineOf(carrier)))
+        return carrier
+
+    def bundledLines(self) -> list[str]:
+        """
+        The names of the lines that carry channels in the bundle.
+        """
+        return [
+            mid
+            for line, carrier in self.carriers.items()
+            if not carrier.closed
+            and self.bundle is not None
+            and carrier.dtls in self.bundle.streams
+            and line in self.now.carriers
+            and (mid := self.now.carriers[line].get("mid")) is not None
+        ]
+
+    def shareBundle(self, bundle: Bundle, mid: str) -> BundleRecords:
+        """
+        A share of a bundle for data channels; if none is left, the bundle is
+        not kept.
+
+        @raise NegotiationError: there cannot be one.
+        """
+        try:
+            return bundle.addRecords(mid)
+        except NegotiationError:
+            if not bundle.streams:
+                bundle.transport.loseConnection()
+            raise
 
     def atLine(self, line: int, sections: Mapping[int, Section], agreed: Set[int], terms: Terms) -> Section:
         """
@@ -97,15 +205,20 @@ class Party:
                 raise UsageError("the descriptions do not have the same sections")
             return sections[place]
         wire, carrier = layout.carriers[line], self.carriers.get(line)
+        places = [place for place in layout.at(line) if place in agreed and place in sections]
+        # RFC 8864 clause 6: what is opened in band is not described.
         children = [
             (layout.maps[place], sections[place].lines)
-            for place in layout.at(line)
-            if place in agreed and place in sections
+            for place in places
+            if layout.maps[place].streamID != UNKNOWN
         ]
         mid = wire.get("mid")
-        if not children or carrier is None or carrier.closed:
+        if not places or carrier is None or carrier.closed:
             return compose.rejected(wire, mid=mid)
         host, port = carrier.dtls.localAddress
+        if terms.kind is Kind.OFFER and terms.ice is ICE.DEFAULT and not wire.lines:
+            # Whoever has data channels has ICE, though it has not said so yet.
+            terms = terms.but(ice=ICE.FORCE)
         own = [*carrier.describe(terms), *implode(children)]
         return compose.section(wire, wire.proto, (terms.mediaAddress or host, port), (), own, mid)
 

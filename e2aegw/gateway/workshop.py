@@ -2,7 +2,7 @@
 Where sessions get their parts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from e2aegw.interfaces import IDatapath, ISession
@@ -10,16 +10,22 @@ from e2aegw.sansio.e2ae import Decision
 from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Section, Side
 from e2aegw.sansio.terms import Terms
+from e2aegw.transport.bundle import BundleRecords
+from e2aegw.transport.channel import ChannelCarrier
 
 
 class Workshop(Protocol):
     """
     What a session needs of its gateway: parts for legs.
+
+    @ivar channels: the subprotocols of data channels that may be opened in
+        band, if the controller does not say.
     """
 
     datapath: IDatapath | None
     subprotocols: Mapping[str, tuple[str, str, str]]
     appliedInAnswers: bool
+    channels: Sequence[str]
 
     def choose(
         self, section: Section, near: Side, far: Side, decision: Decision
@@ -42,6 +48,11 @@ class Workshop(Protocol):
 
         @raise NegotiationError: the side has no address of that version.
         @raise ResourceError: there are no ports.
+        """
+
+    def carrier(self, records: BundleRecords) -> ChannelCarrier:
+        """
+        Build what carries data channels in a bundle's DTLS.
         """
 
     def has(self, side: Side, version: int) -> bool:

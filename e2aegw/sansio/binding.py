@@ -8,6 +8,7 @@ What is unusual is left to the codec, so L{parseUsual} refuses nothing.
 
 import hmac
 import struct
+from typing import Any
 from zlib import crc32
 
 from aioice import stun
@@ -51,7 +52,7 @@ class UsualRequest:
     message_method = stun.Method.BINDING
     message_class = stun.Class.REQUEST
 
-    def __init__(self, transaction: bytes, attributes: dict[str, object], authentic: bytes) -> None:
+    def __init__(self, transaction: bytes, attributes: dict[str, Any], authentic: bytes) -> None:
         """
         @param authentic: what MESSAGE-INTEGRITY covers.
         """
@@ -78,7 +79,7 @@ def parseUsual(data: bytes) -> UsualRequest | None:
     """
     if data[:2] != b"\0\x01":
         return None
-    attributes: dict[str, object] = {}
+    attributes: dict[str, Any] = {}
     at, end = _HEADER.size, len(data)
     authentic = b""
     while at < end:

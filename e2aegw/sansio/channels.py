@@ -32,6 +32,9 @@ MAX_CHANNELS: Final = 1024
 #: The largest message that is put together from partial ones (PPID 52 and 54).
 MAX_PARTIAL: Final = 1 << 18
 
+#: Why channels ended that begin anew with the next association.
+RESTARTED: Final = "the other side began anew"
+
 _PARTIAL: Final = {
     dcep.PPID_BINARY_PARTIAL: dcep.PPID_BINARY,
     dcep.PPID_TEXT_PARTIAL: dcep.PPID_TEXT,
@@ -258,7 +261,7 @@ class Channels:
             if channel is not None:
                 self._end(channel, "refused by the other side")
         elif isinstance(event, Restarted):
-            self._endAll("the other side began anew")
+            self._endAll(RESTARTED)
         else:
             self._endAll("closed" if event.clean else event.reason)
 

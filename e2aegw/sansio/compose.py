@@ -63,6 +63,7 @@ def section(
     lines: Iterable[Line],
     own: Sequence[Line],
     mid: str | None = None,
+    formats: Sequence[str] | None = None,
 ) -> Section:
     """
     A media section for the far party.
@@ -70,6 +71,7 @@ def section(
     @param near: what the near party sent.
     @param lines: the attributes that cross.
     @param own: the attributes of our transport and adapter.
+    @param formats: what to write instead of the near party's formats.
     """
     named = [] if mid is None else [Line("mid", mid)]
     host = address[0]
@@ -77,7 +79,7 @@ def section(
         near.media,
         address[1],
         proto,
-        near.formats,
+        near.formats if formats is None else formats,
         address=host,
         others=near.others,
         lines=[*named, *lines, *own],

@@ -28,12 +28,28 @@ FORMAT = "webrtc-datachannel"
 SUBPROTOCOLS: Mapping[str, tuple[str, str, str]] = {
     "msrp": ("message", "DC/MSRP", "*"),
     "bfcp": ("application", "DC/BFCP", "*"),
-    "t140": ("text", "DC/T140", "t140"),
+    # What RFC 4103 has in its examples, for a line that is refused outside.
+    "t140": ("text", "DC/T140", "98"),
     "t38": ("image", "DC/UDPTL", "t38"),
 }
+#: The subprotocols that need no address and nothing else of a description, so
+#: that a channel may be opened in band.
+IN_BAND = ("t140", "bfcp")
 
 #: What goes where there are no data channels (TS 33.328 annex N.3.1).
 _OUTSIDE = {"DC/MSRP": "TCP/MSRP", "DC/BFCP": "TCP/BFCP", "DC/T140": "RTP/AVP", "DC/UDPTL": "udptl"}
+#: The same, seen from there.
+_INSIDE = {
+    ("message", "TCP/MSRP"): "DC/MSRP",
+    ("message", "TCP/TLS/MSRP"): "DC/MSRP",
+    ("application", "TCP/BFCP"): "DC/BFCP",
+    ("application", "TCP/TLS/BFCP"): "DC/BFCP",
+    ("application", "UDP/BFCP"): "DC/BFCP",
+    ("application", "UDP/TLS/BFCP"): "DC/BFCP",
+    ("text", "RTP/AVP"): "DC/T140",
+    ("text", "RTP/AVPF"): "DC/T140",
+    ("image", "UDPTL"): "DC/UDPTL",
+}
 #: What the fields of RFC 8832 clause 5.1 have room for.
 _MAX_PRIORITY = (1 << 16) - 1
 _MAX_RELIABILITY = (1 << 32) - 1
@@ -44,12 +60,21 @@ _OPTION = re.compile(r' *([A-Za-z-]+)=("[^"]*"|[^;"]*)(?:;|\Z)')
 _RELIABLE = frozenset({"msrp", "t140"})
 
 
+#: The subprotocols that IANA's registry has: T.38 is in none, and is called what
+#: those who speak it agreed to call it.
+_REGISTERED = frozenset({"msrp", "bfcp", "t140"})
+
+#: The stream of a channel that nobody has opened yet.
+UNKNOWN = -1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelMap:
     """
     An C{a=dcmap} line.
 
-    @ivar streamID: the channel's two SCTP streams.
+    @ivar streamID: the channel's two SCTP streams; L{UNKNOWN} if it is to be
+        opened in band.
     @ivar label: its name.
     @ivar subprotocol: what is spoken in it, as it was written.
     @ivar ordered: whether messages keep their order.
@@ -108,7 +133,10 @@ class ChannelMap:
         if self.label:
             options.append(f'label="{_quoted(self.label)}"')
         if self.subprotocol:
-            options.append(f'subprotocol="{_quoted(self.subprotocol)}"')
+            # A registered name is said as it is registered.
+            lower = self.subprotocol.lower()
+            name = lower if lower in _REGISTERED else self.subprotocol
+            options.append(f'subprotocol="{_quoted(name)}"')
         if not self.ordered:
             options.append("ordered=false")
         for name, number in (
@@ -145,6 +173,44 @@ def outside(proto: str) -> str:
     other section keeps its name.
     """
     return _OUTSIDE.get(proto.upper(), proto)
+
+
+def inside(section: Section) -> str | None:
+    """
+    What a section is called as a data channel, or L{None} if it cannot be one.
+    """
+    return _INSIDE.get((section.media, section.proto.upper()))
+
+
+def subprotocol(proto: str, subprotocols: Mapping[str, tuple[str, str, str]] = SUBPROTOCOLS) -> str:
+    """
+    What is spoken in a channel whose section is called so.
+
+    @param subprotocols: what channels may be.
+
+    @raise NegotiationError: it is not a channel's.
+    """
+    for name, (_, known, _) in subprotocols.items():
+        if known == proto.upper():
+            return name
+    raise NegotiationError(f"{proto} is not a data channel")
+
+
+def reliable(name: str) -> bool:
+    """
+    Whether all messages of a subprotocol must arrive, in order.
+    """
+    return name in _RELIABLE
+
+
+def expected(name: str, section: Section) -> Section:
+    """
+    The section of a channel of which nothing is known but its subprotocol.
+
+    @param section: what is to carry it.
+    """
+    media, proto, format = SUBPROTOCOLS[name]
+    return Section(media, section.port, proto, (format,), address=section.address)
 
 
 def isCarrier(section: Section) -> bool:
@@ -211,12 +277,12 @@ def explode(
             channel = ChannelMap.parse(value)
         except NegotiationError:
             continue
-        subprotocol = channel.subprotocol.lower()
-        kind = subprotocols.get(subprotocol)
+        name = channel.subprotocol.lower()
+        kind = subprotocols.get(name)
         partial = channel.maxRetransmits is not None or channel.maxLifetime is not None
         if kind is None or channel.streamID in found:
             continue
-        if subprotocol in _RELIABLE and (partial or not channel.ordered):
+        if reliable(name) and (partial or not channel.ordered):
             continue
         media, proto, format = kind
         lines = _unwrap(section, channel.streamID)

@@ -22,6 +22,9 @@ from e2aegw.sansio.srtp import Context, Keys, Profile, contextPair, exporterLeng
 MTU = 1200
 #: Datagrams that a handshake may take.  A long one takes 10.
 MAX_HANDSHAKE_DATAGRAMS = 400
+#: Times that the last flight of a handshake is repeated: a client that has not
+#: got it asks seven times in a minute.
+MAX_REPETITIONS = 16
 #: Seconds that a handshake may take before it has failed.
 HANDSHAKE_TIMEOUT = 30.0
 #: The longest datagram that is read: a full record.  OpenSSL reads from its
@@ -35,7 +38,7 @@ _DTLS_1_2 = 0xFEFD
 #: What the headers of records may say: 1.2 or, of a first flight, 1.0 (RFC
 #: 6347 clause 4.2.1).
 _VERSIONS = (b"\xfe\xfd", b"\xfe\xff")
-_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE = 20, 21, 22
+_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
 _CLIENT_HELLO = 1
 #: AES-128 with SHA-256 is what everybody has (RFC 8827 clause 6.5).  As keys for
 #: SRTP are all that most associations yield, the longer one before it would only
@@ -91,7 +94,12 @@ class Endpoint:
     """
 
     def __init__(
-        self, identity: Identity, profiles: Sequence[Profile] = (), *, rsa: Identity | None = None
+        self,
+        identity: Identity,
+        profiles: Sequence[Profile] = (),
+        *,
+        rsa: Identity | None = None,
+        dataless: bool = False,
     ) -> None:
         """
         @param profiles: the SRTP profiles to agree on, best first; none for
@@ -100,8 +108,11 @@ class Endpoint:
             7345 clause 4.1).  As the server we show the one that the cipher
             suite asks for.  As the client, who cannot be asked beforehand, we
             show this one: every peer of such media has RSA.
+        @param dataless: whether associations will never carry anything: what
+            they are after their handshake can be let go.
         """
         self.identity = identity
+        self.dataless = dataless
         self.fingerprints = identity.fingerprints + (() if rsa is None else rsa.fingerprints)
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(_DTLS_1_2)
@@ -140,8 +151,11 @@ class Association:
         "_datagrams",
         "_deadline",
         "_events",
+        "_goodbye",
         "_greeted",
+        "_last",
         "_out",
+        "_repetitions",
         "_timeoutAt",
         "client",
         "established",
@@ -153,7 +167,10 @@ class Association:
         self.established = False
         self.failed = False
         self._greeted = client
-        self._connection = connection
+        self._connection: Connection | None = connection
+        self._goodbye = b""
+        self._last: tuple[bytes, ...] = ()
+        self._repetitions = 0
         # Lists, because they are almost always empty, and an empty deque is
         # the larger part of a kilobyte.
         self._events: list[Established | Failed | Closed | Received] = []
@@ -183,6 +200,9 @@ class Association:
         if self.failed:
             raise RemoteError("association ended")
         _checkRecords(data)
+        if self._connection is None:
+            self._repeat(data)
+            return
         if not self._greeted:
             if data[0] != _HANDSHAKE or data[_RECORD_HEADER] != _CLIENT_HELLO:
                 raise RemoteError("no ClientHello")
@@ -192,7 +212,10 @@ class Association:
             if self._datagrams > MAX_HANDSHAKE_DATAGRAMS:
                 raise RemoteError("endless handshake")
         self._connection.take(data)
-        self._advance(now)
+        if self.established and data[0] == _APPLICATION_DATA and _isOne(data):
+            self._readOne()
+        else:
+            self._advance(now)
 
     def send(self, data: bytes) -> None:
         """
@@ -200,7 +223,7 @@ class Association:
 
         @raise RemoteError: the association is not up.
         """
-        if not self.established or self.failed:
+        if not self.established or self.failed or self._connection is None:
             raise RemoteError("association not established")
         try:
             self._connection.send(data)
@@ -214,12 +237,46 @@ class Association:
         """
         over, self.failed, self._timeoutAt = self.failed, True, None
         if self.established and not over:
-            try:
-                self._connection.shutdown()
-            except SSL.Error:
-                # The goodbye is a courtesy; the association ends either way.
-                return
+            goodbye = self._sayGoodbye()
+            if goodbye:
+                self._out.append(goodbye)
+
+    def retire(self) -> None:
+        """
+        Nothing will be sent or received inside: let go of OpenSSL's memory,
+        which is more than all else that a call has.
+
+        What may still have to be said was said before, or can be said in
+        advance.  A server whose last flight is lost hears the client's again,
+        and repeats its own (RFC 6347 clause 4.2.4): the same octets, which a
+        client that has got them knows to be a repetition.
+        """
+        if self.established and not self.failed and self._connection is not None:
             self._flush()
+            # Its number is the last: there will be no other record.
+            self._goodbye = self._sayGoodbye()
+            self._connection = None
+
+    def _repeat(self, data: bytes) -> None:
+        """
+        Say again what the remote party seems to have missed.
+
+        @raise RemoteError: it is not that, or missed it too often.
+        """
+        if not self._last or not _finishes(data) or self._repetitions >= MAX_REPETITIONS:
+            raise RemoteError("not expected")
+        self._repetitions += 1
+        self._out += self._last
+
+    def _sayGoodbye(self) -> bytes:
+        if self._connection is None:
+            return self._goodbye
+        try:
+            self._connection.shutdown()
+        except SSL.Error:
+            # It is a courtesy; the association ends either way.
+            return b""
+        return self._connection.flight()
 
     def nextDatagram(self) -> bytes | None:
         """
@@ -254,7 +311,7 @@ class Association:
         """
         The SRTP profile that was agreed on, if any.
         """
-        return _PROFILES.get(self._connection.profile())
+        return None if self._connection is None else _PROFILES.get(self._connection.profile())
 
     def keys(self) -> tuple[Keys, Keys]:
         """
@@ -263,7 +320,7 @@ class Association:
         @raise RemoteError: no SRTP profile was agreed on.
         """
         profile = self.profile()
-        if profile is None:
+        if profile is None or self._connection is None:
             raise RemoteError("no common profile")
         material = self._connection.export(_EXPORTER, exporterLength(profile))
         return keysFromExporter(profile, material, client=self.client)
@@ -281,16 +338,18 @@ class Association:
         """
         The cipher suite's name.
         """
-        return self._connection.cipher()
+        return "" if self._connection is None else self._connection.cipher()
 
     def _advance(self, now: float, *, late: bool = False) -> None:
         if self._deadline is None:
             self._deadline = now + HANDSHAKE_TIMEOUT
         connection = self._connection
+        assert connection is not None
+        before = self.established
         try:
             if late:
                 connection.retransmit()
-            if not self.established and connection.handshake():
+            if not before and connection.handshake():
                 self._finish()
             if self.established:
                 # Even without application data this makes OpenSSL answer a
@@ -306,9 +365,25 @@ class Association:
         except SSL.Error as e:
             self._fail(_reason(e))
         self._flush()
+        if self.established and not before and not self.client:
+            self._last = tuple(self._out)
         self._schedule(now)
 
+    def _readOne(self) -> None:
+        """
+        Read the only record that there is, without asking OpenSSL whether
+        there is more and whether it has an answer: there is neither.
+        """
+        assert self._connection is not None
+        try:
+            if (data := self._connection.read()) is not None:
+                self._events.append(Received(data))
+        except SSL.Error as e:
+            self._fail(_reason(e))
+            self._flush()
+
     def _finish(self) -> None:
+        assert self._connection is not None
         certificate = self._connection.certificate()
         if certificate is None:
             self._fail("no certificate")
@@ -325,12 +400,12 @@ class Association:
         if self.established or self.failed:
             self._timeoutAt = None
             return
+        assert self._connection is not None and self._deadline is not None
         wait = self._connection.timeout()
-        assert self._deadline is not None
         self._timeoutAt = self._deadline if wait is None else min(self._deadline, now + wait)
 
     def _flush(self) -> None:
-        flight = self._connection.flight()
+        flight = b"" if self._connection is None else self._connection.flight()
         if not flight:
             return
         if len(flight) <= MTU:
@@ -346,6 +421,13 @@ class Association:
                 start = end
             end += size
         self._out.append(flight[start:])
+
+
+def _isOne(data: bytes) -> bool:
+    """
+    Whether sound records are one.
+    """
+    return _RECORD_HEADER + int.from_bytes(data[11:13], "big") == len(data)
 
 
 def _checkRecords(data: bytes) -> None:
@@ -369,6 +451,19 @@ def _checkRecords(data: bytes) -> None:
         at = after
     if at != end or not 0 < end <= MAX_DATAGRAM:
         raise RemoteError("malformed record")
+
+
+def _finishes(data: bytes) -> bool:
+    """
+    Whether an encrypted handshake message is among these records: Finished,
+    with which a flight of the client's ends.
+    """
+    at = 0
+    while at < len(data):
+        if data[at] == _HANDSHAKE and data[at + 3 : at + 5] != b"\0\0":
+            return True
+        at += _RECORD_HEADER + int.from_bytes(data[at + 11 : at + 13], "big")
+    return False
 
 
 def _soundInTheClear(kind: int, body: bytes) -> bool:

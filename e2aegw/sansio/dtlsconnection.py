@@ -163,9 +163,7 @@ class Connection:
         """
         Keying material (RFC 5705).
         """
-        done = lib.SSL_export_keying_material(
-            self._ssl, _buffer, length, label, len(label), ffi.NULL, 0, 0
-        )
+        done = lib.SSL_export_keying_material(self._ssl, _buffer, length, label, len(label), ffi.NULL, 0, 0)
         if done != 1:
             exception_from_error_queue(SSL.Error)
         return _view[0:length]  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from e2aegw.errors import NegotiationError
-from e2aegw.sansio.datachannel import outside
+from e2aegw.sansio.datachannel import inside, outside
 from e2aegw.sansio.sdp import Description, Section, Side
 from e2aegw.sansio.terms import Terms
 
@@ -41,6 +41,7 @@ _SECURABLE = (
     Securable("udptl", "UDP/TLS/UDPTL", "udptl-dtls"),
     Securable("TCP/MSRP", "TCP/TLS/MSRP", "msrp-tls"),
     Securable("TCP/BFCP", "TCP/TLS/BFCP", "bfcp-tls"),
+    Securable("UDP/BFCP", "UDP/TLS/BFCP", "bfcp-tls"),
 )
 #: The same, by either proto in upper case.
 SECURABLE: Mapping[str, Securable] = {
@@ -140,14 +141,18 @@ def decide(section: Section, near: Side, far: Side, terms: Terms) -> Decision:
         asked for a protection that nobody agreed on, and must never get clear
         media instead.
     """
+    if near is not far and far is Side.ACCESS and terms.e2ae is not None and "webrtc" in terms.e2ae:
+        # A browser has no other way to take these.
+        channel = inside(section)
+        if channel is not None:
+            return Decision(False, channel)
     proto = outside(section.proto)
     if proto.upper() in SECURABLE:
         return _decideSecurable(section, proto, near, far, terms)
     given = protection(section)
-    asked = (terms.transportProtocol or "").upper()
     if given is None:
-        # Floor control says the same over all of these.
-        return Decision(False, asked if {asked, proto.upper()} <= BFCP_PROTOS else proto)
+        return Decision(False, proto)
+    asked = (terms.transportProtocol or "").upper()
     if asked not in RTP_PROTOS:
         asked = ""
     # A profile names one way to agree on keys; a controller that does not want
@@ -203,12 +208,10 @@ def _decideSecurable(section: Section, proto: str, near: Side, far: Side, terms:
         raise NegotiationError("protection was requested for a section without keys")
     if wantsEdge and secured and terms.e2ae is not None and kind.token not in agreed:
         raise NegotiationError("protection was requested that was not agreed on at registration")
-    other = asked != section.proto.upper() and {asked, proto.upper()} <= BFCP_PROTOS
-    if secured and not wantsEdge and asked != kind.plain.upper() and not other:
+    # Floor control says the same over all that it travels on.
+    travels = asked if {asked, proto.upper()} <= BFCP_PROTOS else ""
+    if secured and not wantsEdge and asked != kind.plain.upper() and travels in ("", proto.upper()):
         return Decision(True, section.proto)
     if far is Side.ACCESS and not wantsEdge and kind.token in agreed:
-        return Decision(False, kind.secured, True)
-    if {asked, proto.upper()} <= BFCP_PROTOS:
-        # Floor control says the same over all of these.
-        return Decision(False, asked)
-    return Decision(False, kind.plain if secured else proto)
+        return Decision(False, SECURABLE[travels].secured if travels else kind.secured, True)
+    return Decision(False, travels or (kind.plain if secured else proto))

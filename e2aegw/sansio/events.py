@@ -121,6 +121,16 @@ class AssociationLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegLost(Event):
+    """
+    A leg's connection or data channel has ended, though the call has not; the
+    other leg's ends, too.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelOpened(Event):
     """
     A data channel is open, by whomever.

@@ -159,7 +159,8 @@ class _Generation:
     def __init__(self) -> None:
         # RFC 8445 clause 5.3 wants 24 and 128 random bits; these are 48 and
         # 144, and the alphabet of base64 is that of ice-char.
-        self.local = _Credentials(_random(6), _random(18))
+        letters = _random(24)
+        self.local = _Credentials(letters[:8], letters[8:])
         self.remote: _Credentials | None = None
         self.replaced: _Credentials | None = None
         # RFC 7675 clause 5.1: where consent was lost, these credentials do
@@ -235,7 +236,8 @@ class Agent:
         self._events: list[Event] = []
         self._refusals = 0
         self._refusalsSince = 0.0
-        self._tiebreaker = secrets.randbits(64)
+        # Only who knocks or checks for consent needs it.
+        self._tiebreaker: int | None = None
 
     def __repr__(self) -> str:
         return f"<Agent {self.ufrag} selected={[c.selected for c in self._components.values()]}>"
@@ -551,6 +553,8 @@ class Agent:
         generation: _Generation,
         remote: _Credentials,
     ) -> None:
+        if self._tiebreaker is None:
+            self._tiebreaker = secrets.randbits(64)
         request = stun.Message(
             stun.Method.BINDING,
             stun.Class.REQUEST,

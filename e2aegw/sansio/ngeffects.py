@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from e2aegw.errors import UsageError
+from e2aegw.sansio.datachannel import IN_BAND
 from e2aegw.sansio.ng import readable
 from e2aegw.sansio.sdp import Side
 from e2aegw.sansio.terms import ICE
@@ -488,6 +489,20 @@ def e2ae(reading: Reading, name: str, value: Any) -> None:
         elif w not in OFF:
             reading.refuse(f"{name}={word}")
     reading.terms["e2ae"] = frozenset(agreed)
+
+
+def channels(reading: Reading, name: str, value: Any) -> None:
+    """
+    C{channels}: what may be opened in band.
+    """
+    wanted: list[str] = []
+    for word in readWords(value):
+        w = normalize(word)
+        if w in IN_BAND:
+            wanted.append(w)
+        elif w not in OFF:
+            reading.refuse(f"{name}={word}")
+    reading.terms["channels"] = tuple(dict.fromkeys(wanted))
 
 
 def webRTC(reading: Reading, name: str, value: Any) -> None:

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from e2aegw.sansio import ngeffects, rtppflags
+from e2aegw.sansio.datachannel import IN_BAND
 from e2aegw.sansio.ng import Fields
 from e2aegw.sansio.ngeffects import Reading
 from e2aegw.sansio.sdp import Side
@@ -263,6 +264,13 @@ FLAGS: Final[tuple[Flag, ...]] = (
         "what the UE and the network agreed on at registration: which protections to offer to the"
         " access side",
         values=", ".join(f"``{w}``" for w in sorted(ngeffects.E2AE)) + "; ``none``",
+    ),
+    _flag(
+        "channels",
+        ngeffects.channels,
+        "the data channels that the party may open in band, without a word in the description: for each"
+        " the other one is asked for a line",
+        values=", ".join(f"``{w}``" for w in sorted(IN_BAND)) + "; ``none``",
     ),
     _flag(
         "ICE",
@@ -543,7 +551,9 @@ class Reader:
         flags: list[object] = []
         for key, value in fields.items():
             kind = type(value)
-            if kind is str and key in _OWN:
+            if key in _OWN:
+                if kind is not str:
+                    return read(fields, self._sides)
                 own[_OWN[key]] = value
             elif (kind is str and len(value) <= MAX_KNOWN_LENGTH) or kind is int:
                 flags += key, value

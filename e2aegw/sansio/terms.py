@@ -7,7 +7,7 @@ the far party is told; L{Terms} says which is which.
 """
 
 import enum
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -75,6 +75,9 @@ class Terms:
         (C{"sdes-srtp"}, C{"dtls-srtp"}, C{"msrp-tls"}, C{"bfcp-tls"},
         C{"udptl-dtls"}, C{"webrtc"}), or L{None} if the controller does not say.
     @ivar anonymous: present a certificate made for this call alone.
+    @ivar channels: the subprotocols of data channels that the near party may
+        open in band, for each of which the far party is asked for a line; or
+        L{None} for the usual ones.
     """
 
     kind: Kind = Kind.OFFER
@@ -98,6 +101,7 @@ class Terms:
     rtcpLine: bool = True
     e2ae: Set[str] | None = None
     anonymous: bool = False
+    channels: Sequence[str] | None = None
 
     def but(self, **changes: Any) -> Self:
         """

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IHandshakeListener, IProtocol
 from zope.interface import implementer
 
-from e2aegw.errors import RemoteError
+from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IKeyExporter
 from e2aegw.sansio.e2ae import Protection
 from e2aegw.sansio.events import Event, PathChanged
@@ -18,6 +18,7 @@ from e2aegw.sansio.rtp import mid as midOf
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.srtp import MAX_SOURCES, Context
 from e2aegw.sansio.terms import Terms
+from e2aegw.transport.dtls import DTLSTransport
 from e2aegw.transport.dtlskeys import DTLSKeyTransport
 from e2aegw.transport.udp import UDPTransport
 
@@ -25,6 +26,8 @@ _MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"
 #: The number that an attribute begins with.  Python refuses to read thousands
 #: of digits.
 _NUMBER = re.compile(r"[0-9]{1,10}(?![0-9])")
+#: What a section without RTP does not say of RTCP.
+_CONTROL = frozenset({"rtcp", "rtcp-mux", "rtcp-mux-only"})
 
 
 @implementer(IHandshakeListener)
@@ -32,7 +35,8 @@ class Bundle:
     """
     Tells the packets of a shared transport apart (RFC 9143 clause 9.2): by the
     source, if it was told or seen before; by the MID header extension; by the
-    payload type.
+    payload type.  What comes inside DTLS belongs to the section that carries
+    data channels.
 
     @ivar streams: the sections' shares.
     @ivar kind: what they have in common.
@@ -46,6 +50,8 @@ class Bundle:
         self.transport = transport
         self.kind = kind
         self.streams: list[BundleStream] = []
+        # Those of RTP.
+        self._media: list[BundleStream] = []
         self._sources: dict[bytes, BundleStream] = {}
         self._attached = False
         self.speaker: BundleStream | None = None
@@ -59,9 +65,39 @@ class Bundle:
             self, mid
         )
         self.streams.append(stream)
+        self._media.append(stream)
+        self._setKeyless()
         # What arrives must be told apart from now on.
         self._happened(PathChanged(reason="another section shares the transport"))
         return stream
+
+    def addRecords(self, mid: str) -> "BundleRecords":
+        """
+        A share for the section that carries data channels.
+
+        @raise NegotiationError: there is one, and a DTLS association is under
+            one SCTP association at most (RFC 8841 clause 3); or there is no
+            DTLS.
+        """
+        if not isinstance(self.transport, DTLSTransport):
+            raise NegotiationError("data channels in a bundle without DTLS")
+        if any(isinstance(stream, BundleRecords) for stream in self.streams):
+            raise NegotiationError("the bundle has data channels already")
+        stream = BundleRecords(self, mid)
+        self.streams.append(stream)
+        self._setKeyless()
+        return stream
+
+    @property
+    def mediaCount(self) -> int:
+        """
+        How many of its sections are RTP.
+        """
+        return len(self._media)
+
+    def _setKeyless(self) -> None:
+        if isinstance(self.transport, DTLSKeyTransport):
+            self.transport.keyless = not self._media
 
     def remove(self, stream: "BundleStream") -> None:
         """
@@ -69,6 +105,11 @@ class Bundle:
         """
         if stream in self.streams:
             self.streams.remove(stream)
+            if stream in self._media:
+                self._media.remove(stream)
+            elif isinstance(self.transport, DTLSKeyTransport):
+                self.transport.inside = None
+            self._setKeyless()
             if self.speaker is stream:
                 self.speaker = None
             self._sources = {ssrc: each for ssrc, each in self._sources.items() if each is not stream}
@@ -89,7 +130,7 @@ class Bundle:
         if not self._attached:
             self._attached = True
             self.transport.attach(self)  # type: ignore[arg-type]
-        elif self._keyed and IHandshakeListener.providedBy(stream.protocol):
+        elif self._secured(stream) and IHandshakeListener.providedBy(stream.protocol):
             # It comes to an association that there is already.
             stream.protocol.handshakeCompleted()
 
@@ -119,8 +160,12 @@ class Bundle:
             raise RemoteError("malformed RTP")
         if 192 <= data[1] <= 223:
             stream = self._sources.get(data[4:8])
-            # Whoever only receives has no source that could be known.
-            (stream or self.streams[0]).protocol.dataReceived(data)
+            if stream is None:
+                if not self._media:
+                    raise RemoteError("no section of the bundle")
+                # Whoever only receives has no source that could be known.
+                stream = self._media[0]
+            stream.protocol.dataReceived(data)
             return
         if len(data) < 12:
             raise RemoteError("malformed RTP")
@@ -141,9 +186,11 @@ class Bundle:
         """
         return all(getattr(stream.protocol, "authenticates", False) for stream in self.streams)
 
-    @property
-    def _keyed(self) -> bool:
-        return isinstance(self.transport, DTLSKeyTransport) and self.transport.contexts(False) is not None
+    def _secured(self, stream: "BundleStream") -> bool:
+        transport = self.transport
+        if not isinstance(transport, DTLSKeyTransport) or not transport.secured:
+            return False
+        return isinstance(stream, BundleRecords) or transport.contexts(False) is not None
 
     def handshakeCompleted(self) -> None:
         """
@@ -154,13 +201,13 @@ class Bundle:
                 stream.protocol.handshakeCompleted()
 
     def _find(self, data: bytes) -> "BundleStream":
-        if len(self.streams) == 1:
-            return self.streams[0]
+        if len(self._media) == 1:
+            return self._media[0]
         payloadType = str(data[1] & 0x7F)
-        for stream in self.streams:
+        for stream in self._media:
             if stream.midExtension and midOf(data, stream.midExtension) == stream.mid:
                 return stream
-        for stream in self.streams:
+        for stream in self._media:
             if payloadType in stream.formats:
                 return stream
         raise RemoteError("no section of the bundle")
@@ -260,10 +307,7 @@ class BundleStream:
 
         @raise NegotiationError: the transport cannot agree to the section.
         """
-        applyTransport = None
-        if self.bundle.speaker in (None, self):
-            applyTransport = self.bundle.transport.configure(section, terms)
-            self.bundle.speaker = self
+        applyTransport = self._speak(section, terms)
 
         def apply() -> None:
             self.formats = frozenset(section.formats)
@@ -275,6 +319,18 @@ class BundleStream:
             if applyTransport is not None:
                 applyTransport()
 
+        return apply
+
+    def _speak(self, section: Section, terms: Terms) -> Apply | None:
+        """
+        Let the section tell of the transport, if it is the one that does.
+
+        @raise NegotiationError: the transport cannot agree to it.
+        """
+        if self.bundle.speaker not in (None, self):
+            return None
+        apply = self.bundle.transport.configure(section, terms)
+        self.bundle.speaker = self
         return apply
 
     def describe(self, terms: Terms) -> Sequence[Line]:
@@ -291,7 +347,7 @@ class BundleStream:
         a datapath must not take it from here.
         """
         path = self.bundle.transport.path()
-        if path is None or len(self.bundle.streams) == 1:
+        if path is None or self.bundle.mediaCount == 1:
             return path
         return Path(path.local, path.remote, proven=False)
 
@@ -315,6 +371,19 @@ class KeyedBundleStream(BundleStream):
     A section's share of a transport that agrees on keys.
     """
 
+    def configure(self, section: Section, terms: Terms) -> Apply:
+        """
+        See L{ILegPart}.
+
+        @raise NegotiationError: the transport cannot agree to the section, or
+            was made for data channels with somebody who has no SRTP.
+        """
+        transport = self.bundle.transport
+        assert isinstance(transport, DTLSKeyTransport)
+        if transport.secured and transport.contexts(False) is None:
+            raise NegotiationError("the bundle's association has no keys for SRTP")
+        return super().configure(section, terms)
+
     def contexts(self, control: bool) -> tuple[Context, Context] | None:
         """
         See L{IKeyExporter}.
@@ -322,3 +391,67 @@ class KeyedBundleStream(BundleStream):
         transport = self.bundle.transport
         assert isinstance(transport, DTLSKeyTransport)
         return transport.contexts(control)
+
+
+class BundleRecords(BundleStream):
+    """
+    The share of the section that carries data channels: what is inside the
+    DTLS association.  It is to L{e2aegw.transport.channel.ChannelCarrier} what
+    a L{DTLSTransport} of its own would be.
+    """
+
+    def __init__(self, bundle: Bundle, mid: str) -> None:
+        super().__init__(bundle, mid)
+        assert isinstance(bundle.transport, DTLSTransport)
+        self._dtls = bundle.transport
+        self.write = self.writeControl = self._dtls.writeRecord
+
+    @property
+    def isClient(self) -> bool:
+        """
+        See L{DTLSTransport}.
+        """
+        return self._dtls.isClient
+
+    def attach(self, protocol: IProtocol) -> None:
+        """
+        See L{IMediaTransport}.
+        """
+        if isinstance(self._dtls, DTLSKeyTransport):
+            self._dtls.inside = protocol
+        super().attach(protocol)
+
+    def configure(self, section: Section, terms: Terms) -> Apply:
+        """
+        See L{ILegPart}.
+
+        @raise NegotiationError: the transport cannot agree to the section.
+        """
+        # RFC 9143 clause 9.3: RTP in a bundle is multiplexed with RTCP, though
+        # a section without RTP cannot say so.
+        lines = [*(line for line in section.lines if line.name not in _CONTROL), Line("rtcp-mux")]
+        whole = Section(
+            section.media,
+            section.port,
+            section.proto,
+            section.formats,
+            address=section.address,
+            lines=lines,
+        )
+        apply = self._speak(whole, terms)
+        return _nothing if apply is None else apply
+
+    def describe(self, terms: Terms) -> Sequence[Line]:
+        """
+        See L{ILegPart}.
+
+        @raise NegotiationError: the transport cannot satisfy the terms.
+        """
+        terms = terms.but(rtcpMux=frozenset({"offer", "accept"}))
+        return [line for line in super().describe(terms) if line.name not in _CONTROL]
+
+
+def _nothing() -> None:
+    """
+    Another section has said it all.
+    """

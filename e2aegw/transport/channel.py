@@ -6,25 +6,22 @@ An adapter on a channel need not know what it stands on: it writes messages,
 gets messages, and is asked to pause and to go on.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
-    IConsumer,
     IDelayedCall,
     IHandshakeListener,
-    IProtocol,
-    IPushProducer,
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from e2aegw.errors import NegotiationError, RemoteError, ResourceError, UsageError
-from e2aegw.interfaces import Address, Apply, IMediaTransport
+from e2aegw.interfaces import Apply
 from e2aegw.sansio import datachannel
 from e2aegw.sansio.channels import (
+    RESTARTED,
     Channel,
     ChannelClosed,
     ChannelDrained,
@@ -33,15 +30,17 @@ from e2aegw.sansio.channels import (
     ChannelOpened,
     Channels,
 )
-from e2aegw.sansio.datachannel import ChannelMap
+from e2aegw.sansio.datachannel import UNKNOWN, ChannelMap, reliable
 from e2aegw.sansio.dcep import Open
 from e2aegw.sansio.events import AssociationLost, ChannelRefused, Event
 from e2aegw.sansio.events import ChannelOpened as Opened
 from e2aegw.sansio.sctp.association import Association
 from e2aegw.sansio.sctp.events import Closed, Established
-from e2aegw.sansio.sctp.settings import Settings
+from e2aegw.sansio.sctp.settings import REASSEMBLY_FACTOR, Settings
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Terms
+from e2aegw.transport.bundle import BundleRecords
+from e2aegw.transport.datachannel import LOW_WATER, DataChannel
 from e2aegw.transport.dtls import DTLSTransport
 
 #: What our descriptions say of the largest message (RFC 8841 clause 6).
@@ -49,12 +48,15 @@ MAX_MESSAGE = 262144
 #: The SCTP port that our descriptions say.  It is inside DTLS, so that every
 #: association can have the same.
 SCTP_PORT = 5000
-#: Octets that may wait in a channel before who writes is asked to pause: one
-#: of our longest messages, which nobody can ask to be half sent.
-HIGH_WATER = 262144
-#: Octets that still wait when it is asked to go on: at 200 Mbit/s they last
-#: for some milliseconds, in which more can be fetched.
-LOW_WATER = 65536
+#: Octets that an association keeps of what arrives until it can be delivered;
+#: then the remote party has to wait.  They are also what a short message in
+#: another channel waits behind: at 100 Mbit/s for 40 ms, which is as much as a
+#: path in one country needs.
+RECEIVE_WINDOW = 1 << 19
+#: The most octets of messages that a line's association holds because the other
+#: leg does not take them: its window, and what the rest of a message that does
+#: not fit into it may make of that.
+MAX_HELD = RECEIVE_WINDOW * REASSEMBLY_FACTOR
 #: Characters of what the remote party calls a channel that an event repeats.
 MAX_NAMED = 100
 
@@ -76,8 +78,14 @@ class ChannelCarrier:
 
     authenticates = True
 
-    def __init__(self, clock: Any, dtls: DTLSTransport) -> None:
+    def __init__(self, clock: Any, dtls: DTLSTransport | BundleRecords, *, lossTolerant: bool = True) -> None:
+        """
+        @param clock: provides C{IReactorTime}.
+        @param dtls: what is below it.
+        @param lossTolerant: see L{Settings}.
+        """
         self.dtls = dtls
+        self._lossTolerant = lossTolerant
         self.counters = dtls.counters
         self.maxMessageSize = datachannel.DEFAULT_MESSAGE_SIZE
         self.notify: Callable[[Event], None] = _ignore
@@ -87,8 +95,10 @@ class ChannelCarrier:
         self._association: Association | None = None
         self._channels: Channels | None = None
         self._shares: dict[int, DataChannel] = {}
+        # Those that the remote party may open in band, by subprotocol.
+        self._awaited: dict[str, DataChannel] = {}
         self._timer: IDelayedCall | None = None
-        self._secured = False
+        self._secured = self._agreed = False
         self._draining = False
         self._closed = False
         dtls.notify = self._happened
@@ -112,12 +122,12 @@ class ChannelCarrier:
             self.maxMessageSize = size
             # RFC 8841 clause 9.3: a new port is a new association over the
             # same DTLS, and port 0 is none.
-            renews = port != self._remotePort
-            self._remotePort = port
+            renews, begins = port != self._remotePort, not self._agreed
+            self._remotePort, self._agreed = port, True
             if renews:
-                self._end("the remote party took another port")
+                self._end("the remote party took another port", isOver=not port)
             applyTransport()
-            if renews and self._secured:
+            if (renews or begins) and self._secured and self._association is None:
                 self._begin()
 
         return apply
@@ -139,12 +149,18 @@ class ChannelCarrier:
         """
         return self._closed
 
-    def share(self, channel: ChannelMap) -> "DataChannel":
+    def share(self, channel: ChannelMap) -> DataChannel:
         """
-        A channel that both parties know of (RFC 8864).
+        A channel that both parties know of (RFC 8864), or that the remote
+        party may open in band (RFC 8832).
 
         @raise NegotiationError: the stream is in use.
         """
+        if channel.streamID == UNKNOWN:
+            if channel.subprotocol in self._awaited:
+                raise NegotiationError(f"a channel for {channel.subprotocol} is awaited already")
+            share = self._awaited[channel.subprotocol] = DataChannel(self, channel)
+            return share
         if channel.streamID in self._shares:
             raise NegotiationError(f"stream {channel.streamID} is in use")
         share = DataChannel(self, channel)
@@ -156,19 +172,40 @@ class ChannelCarrier:
         self._drain()
         return share
 
-    def remove(self, share: "DataChannel") -> None:
+    def remove(self, share: DataChannel) -> None:
         """
         A channel is not needed any more; with the last one goes the
         association.
         """
-        if self._shares.get(share.map.streamID) is not share:
+        if share not in self._all():
             return
-        del self._shares[share.map.streamID]
+        self._awaited = {name: each for name, each in self._awaited.items() if each is not share}
+        self.shut(share)
+        self._shares = {stream: each for stream, each in self._shares.items() if each is not share}
+        if not self._all():
+            self.loseConnection()
+
+    def shut(self, share: DataChannel) -> None:
+        """
+        Close a channel when what waits in it is sent.
+        """
         if share.channel is not None and self._channels is not None:
             self._channels.close(share.channel, self._clock.seconds())
             self._drain()
-        if not self._shares:
-            self.loseConnection()
+
+    @property
+    def shares(self) -> int:
+        """
+        How many channels it has, or is to have.
+        """
+        return len(self._all())
+
+    @property
+    def streams(self) -> set[int]:
+        """
+        The streams of its channels.
+        """
+        return set(self._shares)
 
     def loseConnection(self) -> None:
         """
@@ -183,7 +220,7 @@ class ChannelCarrier:
 
     def makeConnection(self, transport: object) -> None:
         """
-        See L{IProtocol}; the transport is known already.
+        See C{IProtocol}; the transport is known already.
         """
 
     def handshakeCompleted(self) -> None:
@@ -191,7 +228,7 @@ class ChannelCarrier:
         See L{IHandshakeListener}.
         """
         # The old association's keys are gone: nobody would understand its ABORT.
-        self._end("new DTLS association", tell=False)
+        self._end("new DTLS association", tell=False, isOver=False)
         self._secured = True
         self._begin()
 
@@ -210,14 +247,14 @@ class ChannelCarrier:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{IProtocol}: the remote party ended DTLS.
+        See C{IProtocol}: the remote party ended DTLS.
         """
         self._secured = False
         self._end("DTLS was closed", tell=False)
 
     # What channels ask for
 
-    def send(self, share: "DataChannel", data: bytes) -> None:
+    def send(self, share: DataChannel, data: bytes) -> None:
         """
         Send one message.
         """
@@ -229,14 +266,14 @@ class ChannelCarrier:
             self.counters["unsent too long"] += 1
             return
         try:
-            self._channels.send(share.channel, data, self._clock.seconds())
+            self._channels.send(share.channel, data, self._clock.seconds(), text=share.text)
         except (UsageError, ResourceError):
             self.counters["unsent no room"] += 1
             return
         self._drain()
         share.wrote()
 
-    def buffered(self, share: "DataChannel") -> int:
+    def buffered(self, share: DataChannel) -> int:
         """
         How many octets of a channel wait to be sent for the first time.
         """
@@ -244,19 +281,19 @@ class ChannelCarrier:
             return 0
         return self._channels.bufferedAmount(share.channel)
 
-    def pause(self, share: "DataChannel") -> None:
+    def pause(self, share: DataChannel) -> None:
         """
         Keep what arrives in a channel that is open; see L{Association.pause}.
         """
-        if self._association is not None and share.connected:
-            self._association.pause(share.map.streamID)
+        if self._association is not None and share.connected and share.channel is not None:
+            self._association.pause(share.channel.streamID)
 
-    def resume(self, share: "DataChannel") -> None:
+    def resume(self, share: DataChannel) -> None:
         """
         Let go of what was kept.
         """
-        if self._association is not None and share.connected:
-            self._association.resume(share.map.streamID, self._clock.seconds())
+        if self._association is not None and share.connected and share.channel is not None:
+            self._association.resume(share.channel.streamID, self._clock.seconds())
             self._drain()
 
     # Inside
@@ -265,10 +302,17 @@ class ChannelCarrier:
         """
         Both sides begin (RFC 8841 clause 9.3).
         """
-        if self._closed or not self._remotePort:
+        if self._closed or not self._remotePort or not self._agreed:
+            # On an association that others share, the remote party need not
+            # know of the channels yet.
             return
         settings = Settings(
-            localPort=SCTP_PORT, remotePort=self._remotePort, maxMessage=MAX_MESSAGE, lowWater=LOW_WATER
+            localPort=SCTP_PORT,
+            remotePort=self._remotePort,
+            maxMessage=MAX_MESSAGE,
+            lowWater=LOW_WATER,
+            receiveWindow=RECEIVE_WINDOW,
+            lossTolerant=self._lossTolerant,
         )
         self._association = Association(settings)
         self._channels = Channels(self._association, client=self.dtls.isClient)
@@ -276,15 +320,19 @@ class ChannelCarrier:
         self._association.associate(self._clock.seconds())
         self._drain()
 
+    def _all(self) -> list[DataChannel]:
+        # One that was opened in band is in both.
+        return list({id(each): each for each in (*self._shares.values(), *self._awaited.values())}.values())
+
     def _addAll(self) -> None:
         for share in self._shares.values():
-            if share.channel is None:
+            if share.channel is None and share.map.streamID != UNKNOWN:
                 try:
                     self._add(share)
                 except NegotiationError:
                     self.counters["channels without a stream"] += 1
 
-    def _add(self, share: "DataChannel") -> None:
+    def _add(self, share: DataChannel) -> None:
         assert self._channels is not None
         terms = Open(
             label=share.map.label,
@@ -320,6 +368,8 @@ class ChannelCarrier:
                 self._say(said)
             elif (event := association.nextEvent()) is not None:
                 if isinstance(event, Established):
+                    # RFC 8260: no long message keeps the others waiting.
+                    self.counters["interleaved associations"] += event.interleaved
                     # When the remote party began anew, channels were closed.
                     self._addAll()
                 try:
@@ -337,37 +387,65 @@ class ChannelCarrier:
         channel = event.channel
         share = self._shares.get(channel.streamID)
         if share is None or share.channel is not channel:
-            if isinstance(event, ChannelOpened) and not channel.ours and self._channels is not None:
-                # Opened in band, and no section goes with it.
-                self.counters["channels refused"] += 1
-                label, protocol = channel.terms.label[:MAX_NAMED], channel.terms.protocol[:MAX_NAMED]
-                self.notify(ChannelRefused(stream=channel.streamID, label=label, protocol=protocol))
-                self._channels.close(channel, self._clock.seconds())
+            if isinstance(event, ChannelOpened) and not channel.ours:
+                self._openedInBand(channel)
         elif isinstance(event, ChannelMessage):
             share.messageReceived(event.data)
         elif isinstance(event, ChannelOpened):
-            label, protocol = channel.terms.label[:MAX_NAMED], channel.terms.protocol[:MAX_NAMED]
-            share.notify(Opened(stream=channel.streamID, label=label, protocol=protocol))
-            share.opened()
+            self._opened(share, channel)
         elif isinstance(event, ChannelDrained):
             share.drained()
         elif isinstance(event, ChannelClosed):
-            share.channel = None
-            share.lost(_reason(event.reason))
+            self._forget(share)
+            share.lost(_reason(event.reason), isOver=event.reason != RESTARTED)
 
-    def _lost(self, reason: str) -> None:
+    def _openedInBand(self, channel: Channel) -> None:
+        """
+        The remote party opened a channel: it is one that a section goes with,
+        or is refused.
+        """
+        terms = channel.terms
+        partial = terms.maxRetransmits is not None or terms.maxLifetime is not None or not terms.ordered
+        share = self._awaited.get(terms.protocol.lower())
+        if share is None or share.channel is not None or (partial and reliable(share.map.subprotocol)):
+            self.counters["channels refused"] += 1
+            label, protocol = terms.label[:MAX_NAMED], terms.protocol[:MAX_NAMED]
+            self.notify(ChannelRefused(stream=channel.streamID, label=label, protocol=protocol))
+            if self._channels is not None:
+                self._channels.close(channel, self._clock.seconds())
+            return
+        share.channel = channel
+        self._shares[channel.streamID] = share
+        self._opened(share, channel)
+
+    def _opened(self, share: DataChannel, channel: Channel) -> None:
+        label, protocol = channel.terms.label[:MAX_NAMED], channel.terms.protocol[:MAX_NAMED]
+        share.notify(Opened(stream=channel.streamID, label=label, protocol=protocol))
+        share.opened()
+
+    def _forget(self, share: DataChannel) -> None:
+        """
+        A share has no channel any more.  If it was opened in band, another one
+        may be.
+        """
+        channel, share.channel = share.channel, None
+        if channel is not None and share.map.streamID == UNKNOWN:
+            self._shares.pop(channel.streamID, None)
+
+    def _lost(self, reason: str, *, isOver: bool) -> None:
         """
         What channels there were are no more.
         """
         for share in list(self._shares.values()):
-            share.channel = None
-            share.lost(_reason(reason))
+            self._forget(share)
+            share.lost(_reason(reason), isOver=isOver)
 
-    def _end(self, reason: str, *, tell: bool = True) -> None:
+    def _end(self, reason: str, *, tell: bool = True, isOver: bool = True) -> None:
         """
         There is no association any more.
 
         @param tell: whether to say so to the remote party.
+        @param isOver: whether there will be none.
         """
         association, self._association, self._channels = self._association, None, None
         if self._timer is not None:
@@ -379,7 +457,7 @@ class ChannelCarrier:
             association.abort(self._clock.seconds())
             while (datagram := association.nextDatagram()) is not None:
                 self.dtls.write(datagram)
-        self._lost(reason)
+        self._lost(reason, isOver=isOver)
 
     def _schedule(self) -> None:
         at = self._association.nextTimeout() if self._association is not None else None
@@ -400,7 +478,7 @@ class ChannelCarrier:
             self._drain()
 
     def _happened(self, event: Event) -> None:
-        for share in list(self._shares.values()):
+        for share in self._all():
             share.notify(event)
 
 
@@ -414,260 +492,4 @@ def _reason(text: str) -> Failure:
 def _ignore(event: Event) -> None:
     """
     Nobody wants to know yet.
-    """
-
-
-@implementer(IMediaTransport, IPushProducer, IConsumer)
-class DataChannel:
-    """
-    One data channel.  What is written is one message; a message is what
-    C{dataReceived} gets.
-
-    @ivar map: how the description calls it.
-    @ivar channel: the channel, while there is an association.
-    @ivar connected: whether what is written reaches the remote party.  When it
-        becomes so, a protocol that has a method C{connectionOpened} is told.
-    """
-
-    disconnecting = False
-    muxed = False
-
-    def __init__(self, carrier: ChannelCarrier, map: ChannelMap) -> None:
-        self.carrier = carrier
-        self.map = map
-        self.channel: Channel | None = None
-        self.protocol: Any = None
-        self.notify: Callable[[Event], None] = _ignore
-        self.counters: dict[str, int] = defaultdict(int)
-        self._producer: Any = None
-        self._streaming = False
-        self._producerPaused = False
-        self._pulling = False
-        self._written = 0
-        self._paused = False
-        self.connected = False
-
-    # What the session asks for
-
-    @property
-    def localAddress(self) -> Address:
-        """
-        See L{IMediaTransport}.
-        """
-        return self.carrier.dtls.localAddress
-
-    @property
-    def maxMessageSize(self) -> int:
-        """
-        The largest message that the remote party takes; 0 is any.
-        """
-        return self.carrier.maxMessageSize
-
-    @property
-    def lite(self) -> bool:
-        """
-        See L{UDPTransport}.
-        """
-        return self.carrier.dtls.lite
-
-    @property
-    def components(self) -> list[Any]:
-        """
-        See L{UDPTransport}.
-        """
-        return self.carrier.dtls.components
-
-    def configure(self, section: Section, terms: Terms) -> Apply:
-        """
-        See L{ILegPart}: all there is to say is said of the carrier.
-
-        @raise NegotiationError: the carrier cannot agree to its section.
-        """
-        carrier, whole = self.carrier, self.carrier.section
-        if whole is None:
-            return _nothing
-        apply = carrier.configure(whole, terms)
-        carrier.section = None
-        return apply
-
-    def describe(self, terms: Terms) -> Sequence[Line]:
-        """
-        See L{ILegPart}.
-        """
-        return ()
-
-    def attach(self, protocol: IProtocol) -> None:
-        """
-        See L{IMediaTransport}.
-        """
-        self.protocol = protocol
-        protocol.makeConnection(self)  # type: ignore[arg-type]
-
-    # ITransport
-
-    def write(self, data: bytes) -> None:
-        """
-        Send one message.
-        """
-        self._written += 1
-        self.carrier.send(self, data)
-
-    def writeControl(self, data: bytes) -> None:
-        """
-        See L{IMediaTransport}.
-        """
-        self.write(data)
-
-    def writeSequence(self, iovec: Sequence[bytes]) -> None:
-        """
-        Send one message.
-        """
-        self.write(b"".join(iovec))
-
-    def getPeer(self) -> Address | None:
-        """
-        Where the remote party is.
-        """
-        return self.carrier.dtls.components[0].remote
-
-    def getHost(self) -> Address:
-        """
-        Where we are.
-        """
-        return self.localAddress
-
-    def loseConnection(self) -> None:
-        """
-        Close the channel when what waits in it is sent; with the last channel
-        ends the association, at once.
-        """
-        self.disconnecting = True
-        self.carrier.remove(self)
-        self.connected = False
-
-    # Producing: what arrives
-
-    def pauseProducing(self) -> None:
-        """
-        Deliver nothing until L{resumeProducing}.
-        """
-        self._paused = True
-        self.carrier.pause(self)
-
-    def resumeProducing(self) -> None:
-        """
-        Deliver again.
-        """
-        self._paused = False
-        self.carrier.resume(self)
-
-    def stopProducing(self) -> None:
-        """
-        Deliver nothing any more.
-        """
-        self.loseConnection()
-
-    # Consuming: what is sent
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """
-        Who writes wants to be asked to pause, and to go on.
-
-        @raise RuntimeError: somebody is registered already.
-        """
-        if self._producer is not None:
-            raise RuntimeError("there is a producer already")
-        self._producer, self._streaming, self._producerPaused = producer, streaming, False
-        self._pull()
-        self.wrote()
-
-    def unregisterProducer(self) -> None:
-        """
-        Nobody wants to be asked any more.
-        """
-        self._producer = None
-        self._producerPaused = False
-
-    def wrote(self) -> None:
-        """
-        Something was written.
-        """
-        if self._producer is None or not self._streaming or self._producerPaused:
-            return
-        if self.carrier.buffered(self) > HIGH_WATER:
-            self._producerPaused = True
-            self._producer.pauseProducing()
-
-    def drained(self) -> None:
-        """
-        The carrier says that there is room again.
-        """
-        if self._producerPaused and self._producer is not None:
-            self._producerPaused = False
-            self._producer.resumeProducing()
-        self._pull()
-
-    def _pull(self) -> None:
-        """
-        Ask a producer that wants to be asked for each piece, until enough
-        waits, or until it has nothing.
-        """
-        if self._pulling:
-            return
-        self._pulling = True
-        try:
-            while self.connected and self._producer is not None and not self._streaming:
-                written = self._written
-                if self.carrier.buffered(self) > LOW_WATER:
-                    break
-                self._producer.resumeProducing()
-                if self._written == written:
-                    break
-        finally:
-            self._pulling = False
-
-    # What the carrier says
-
-    def opened(self) -> None:
-        """
-        Messages can be sent.
-        """
-        if self.connected or self.disconnecting:
-            return
-        self.connected = True
-        if self._paused:
-            self.carrier.pause(self)
-        if (opened := getattr(self.protocol, "connectionOpened", None)) is not None:
-            opened()
-        self._pull()
-
-    def messageReceived(self, data: bytes) -> None:
-        """
-        A message came.
-        """
-        try:
-            if self.protocol is None:
-                raise RemoteError("not expected")
-            self.protocol.dataReceived(data)
-        except RemoteError as e:
-            self.counters["dropped " + e.reason] += 1
-
-    def lost(self, reason: Failure) -> None:
-        """
-        The channel is no more; with a new association it may come back.
-        """
-        if not self.connected:
-            return
-        self.connected = False
-        if self._producerPaused and self._producer is not None:
-            # Nothing will drain; what is written now is counted.
-            self._producerPaused = False
-            self._producer.resumeProducing()
-        if self.protocol is not None:
-            self.protocol.connectionLost(reason)
-
-
-def _nothing() -> None:
-    """
-    There is nothing to apply.
     """

@@ -50,6 +50,8 @@ class Secure:
     @ivar hello: our ClientHello, as long as there was no response to it.
     @ivar early: whether it began before the present description.
     @ivar verified: whether the certificate is the one of the description.
+    @ivar held: what came beside it, and from where, before that was known.
+    @ivar records: what came in it before that was known.
     """
 
     __slots__ = (
@@ -60,6 +62,7 @@ class Secure:
         "held",
         "hello",
         "nonce",
+        "records",
         "source",
         "verified",
     )
@@ -72,6 +75,7 @@ class Secure:
         self.certificate: bytes | None = None
         self.contexts: tuple[Context, Context] | None = None
         self.held: list[tuple[bytes, Address]] = []
+        self.records: list[bytes] = []
         self.hello: list[bytes] = []
 
     def hold(self, data: bytes, source: Address) -> None:
@@ -81,6 +85,13 @@ class Secure:
         """
         self.held.append((data, source))
         del self.held[:-MAX_HELD]
+
+    def holdRecord(self, data: bytes) -> None:
+        """
+        The same for what came inside.
+        """
+        self.records.append(data)
+        del self.records[:-MAX_HELD]
 
 
 class DTLSTransport(UDPTransport):
@@ -198,6 +209,12 @@ class DTLSTransport(UDPTransport):
         """
         See L{IMediaTransport}.
         """
+        self.writeRecord(data)
+
+    def writeRecord(self, data: bytes) -> None:
+        """
+        Send inside the first component's association.
+        """
         secure = self._verified.get(1)
         if secure is None:
             self.counters["unsent no association"] += 1
@@ -215,6 +232,13 @@ class DTLSTransport(UDPTransport):
         """
         secure = self._verified.get(1)
         return bool(self._client) if secure is None else secure.association.client
+
+    @property
+    def secured(self) -> bool:
+        """
+        Whether the first component has an association.
+        """
+        return 1 in self._verified
 
     def loseConnection(self) -> None:
         """
@@ -391,6 +415,8 @@ class DTLSTransport(UDPTransport):
         return attempt
 
     def _advance(self, number: int, secure: Secure) -> None:
+        # Who is known has no timers any more.
+        quiet = secure.verified
         self._flush(number, secure)
         while (event := secure.association.nextEvent()) is not None:
             if isinstance(event, Established):
@@ -404,7 +430,8 @@ class DTLSTransport(UDPTransport):
                 self.counters["closed by the remote party"] += 1
                 if secure is self._verified.get(number):
                     self._lost(Failure(ConnectionDone()))
-        self._schedule()
+        if not quiet:
+            self._schedule()
 
     def _flush(self, number: int, secure: Secure) -> None:
         while (datagram := secure.association.nextDatagram()) is not None:
@@ -468,9 +495,7 @@ class DTLSTransport(UDPTransport):
         if settled is not None:
             component.settle(settled)
         self._happened(Secured(protocol=self.protocolName, profile=profile))
-        held, secure.held = secure.held, []
-        for each in held:
-            self._release(component, *each)
+        self._releaseAll(component, secure)
 
     def _agree(self, secure: Secure) -> str:
         """
@@ -486,6 +511,14 @@ class DTLSTransport(UDPTransport):
         """
         Media may pass on this component.
         """
+
+    def _releaseAll(self, component: Component, secure: Secure) -> None:
+        """
+        Deliver all that was held.
+        """
+        held, secure.held = secure.held, []
+        for each in held:
+            self._release(component, *each)
 
     def _release(self, component: Component, data: bytes, source: Address) -> None:
         """

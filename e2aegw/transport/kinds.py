@@ -31,23 +31,23 @@ class Materials:
     @ivar streams: where to get TCP ports.
     @ivar endpoint: our certificate, and what SRTP needs; called when one is
         needed.
-    @ivar plain: our certificate alone.
     @ivar native: our certificates, one that browsers want and one of RSA, for
         terminals that are no browsers.
     @ivar tls: our certificate, for TLS.
     @ivar trust: whom to believe in TLS without a fingerprint.
     @ivar consent: whether to check for consent ourselves.
+    @ivar lossTolerant: see L{e2aegw.sansio.sctp.settings.Settings}.
     """
 
     clock: Any
     ports: IPortSource
     streams: IStreamPortSource
     endpoint: Callable[[], Endpoint]
-    plain: Callable[[], Endpoint]
     native: Callable[[], Endpoint]
     tls: Callable[[], TLSEndpoint]
     trust: Trust | None = None
     consent: bool = False
+    lossTolerant: bool = True
 
 
 def _udp(materials: Materials) -> OpaqueTransport:
@@ -84,7 +84,7 @@ def _channel(materials: Materials) -> ChannelCarrier:
     dtls = DTLSTransport(
         materials.clock, materials.ports, materials.endpoint(), control=False, consent=materials.consent
     )
-    return ChannelCarrier(materials.clock, dtls)
+    return ChannelCarrier(materials.clock, dtls, lossTolerant=materials.lossTolerant)
 
 
 def _local(materials: Materials) -> LocalTransport:

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Address, Apply, IMediaTransport, IStreamPortSource
-from e2aegw.sansio.events import NOWHERE, ConnectFailed, Event, PathSettled
+from e2aegw.sansio.events import NOWHERE, ConnectFailed, Event, LegLost, PathSettled
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.transport.udp import numeric
@@ -273,7 +273,7 @@ class StreamTransport:
         self._connector: Any = None
         self._attempts = 0
         self._timer: IDelayedCall | None = None
-        self._closed = False
+        self._closed = self._shut = False
         self._producer: tuple[Any, bool] | None = None
         self._paused = False
         self._port: IListeningPort | None = None
@@ -395,12 +395,28 @@ class StreamTransport:
         self._closed = self.disconnecting = True
         for connection in self._leaving[:]:
             connection.transport.abortConnection()
-        self._stopTimer()
         self._stopListening()
+        self._finish()
+
+    def shut(self) -> None:
+        """
+        End the connection that there is as soon as what was written has gone
+        out, or after L{LINGER} seconds, or do not begin one.  Whoever may
+        connect to us may do so again.
+        """
+        if not self._closed:
+            self._shut = True
+            # TLS waits for a producer to say that there is no more.
+            self.unregisterProducer()
+            self._finish()
+
+    def _finish(self) -> None:
+        self._stopTimer()
         connector, self._connector = self._connector, None
         if self._connection is not None:
             self._timer = self._reactor.callLater(LINGER, self._cutOff)
-            self._connection.end()
+            if not self._connection.transport.disconnecting:
+                self._connection.end()
         elif connector is not None:
             connector.stopConnecting()
 
@@ -528,6 +544,7 @@ class StreamTransport:
         """
         transport = connection.transport
         self._connection, self._connector = connection, None
+        self._shut = False
         if self.active is None:
             # The remote party need not wait for our answer to arrive.
             self.active, self._assumed = False, True
@@ -567,18 +584,19 @@ class StreamTransport:
         if connection is not self._connection:
             return
         self._connection = None
-        if self._closed:
-            self._stopTimer()
-        elif not reason.check(ConnectionDone):
+        self._stopTimer()
+        if not self._closed and not reason.check(ConnectionDone):
             self.counters["connections lost"] += 1
         self.protocol.connectionLost(reason)
+        if not self._closed:
+            self.notify(LegLost(reason=reason.getErrorMessage()))
 
     def connectFailed(self, reason: str) -> None:
         """
         An attempt to connect came to nothing.
         """
         self._connector = None
-        if self._closed or self._connection is not None:
+        if self._closed or self._shut or self._connection is not None:
             return
         self.counters["connect attempts failed"] += 1
         if self._attempts < len(RETRIES):

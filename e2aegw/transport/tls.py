@@ -190,10 +190,15 @@ class TLSTransport(StreamTransport):
         """
         See L{StreamTransport}.
         """
-        for attempt in list(self._handshakes):
-            self._forget(attempt)
-            attempt.transport.abortConnection()
+        self._giveUp()
         super().loseConnection()
+
+    def shut(self) -> None:
+        """
+        See L{StreamTransport}.
+        """
+        self._giveUp()
+        super().shut()
 
     # What connections say
 
@@ -366,6 +371,14 @@ class TLSTransport(StreamTransport):
         self._forget(oldest)
         self.counters["dropped too many handshakes"] += 1
         oldest.transport.abortConnection()
+
+    def _giveUp(self) -> None:
+        """
+        No handshake that is under way is wanted.
+        """
+        for attempt in list(self._handshakes):
+            self._forget(attempt)
+            attempt.transport.abortConnection()
 
     def _forget(self, attempt: SecureConnection) -> None:
         attempt.stopTimer()

@@ -226,7 +226,7 @@ class WatchTests(CallsTestCase):
         self.network.advance(DELAY)
         report = call.report()
         (access,), (core,) = report["legs"]["access"], report["legs"]["core"]
-        (echo,) = report["echo"]
+        (echo,) = report["far"]
         self.assertEqual((access["packets"], core["packets"]), (10, 10))
         self.assertEqual((echo["packetsReceived"], echo["packetsSent"], echo["lost"]), (10, 10, 0))
         self.assertEqual((access["suite"], core["suite"]), ("AES_CM_128_HMAC_SHA1_80", ""))

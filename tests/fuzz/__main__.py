@@ -1,10 +1,14 @@
 """
-Throw garbage at every target: C{python -m tests.fuzz SECONDS [NAME ...]}.
+Throw garbage at every target: C{python -m tests.fuzz SECONDS [NAME ...]}.  As
+many run at a time as there are cores.
 """
 
+import os
 import resource
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from random import Random
 
 from tests.fuzz.mutation import mutate
@@ -33,22 +37,30 @@ def fuzz(function: Target, seconds: float) -> bool:
             if time.monotonic() - began > MAX_TIME:
                 raise TimeoutError(f"longer than {MAX_TIME} s")
     except Exception as error:
-        print(f"{function.__name__}: {error!r}\n    for {data!r}")
+        print(f"{function.__name__}: {error!r}\n    for {data!r}", flush=True)
         return False
-    print(f"{function.__name__}: {count} inputs")
+    print(f"{function.__name__}: {count} inputs", flush=True)
     return True
+
+
+def limit() -> None:
+    """
+    Allow this process no more than L{MAX_MEMORY}.
+    """
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
 
 
 def main(seconds: str = "60", *names: str) -> int:
     """
     Run the targets that were named, or all.
     """
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     chosen = [function for function in TARGETS if not names or function.__name__ in names]
-    if not chosen:
-        print("there are no such targets")
-    results = [fuzz(function, float(seconds)) for function in chosen]
-    return not results or not all(results)
+    unknown = set(names) - {function.__name__ for function in TARGETS}
+    if unknown:
+        print(f"there are no such targets: {', '.join(sorted(unknown))}")
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), initializer=limit) as pool:
+        results = list(pool.map(fuzz, chosen, repeat(float(seconds))))
+    return bool(unknown) or not all(results)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from tests.fuzz import (
     securityagreement,
     srtp,
     stun,
+    t140,
     udptl,
 )
 
@@ -83,4 +84,5 @@ target(*sctp.SEEDS)(sctp.sctp)
 target(*securityagreement.SEEDS)(securityagreement.securityAgreement)
 target(*srtp.SEEDS)(srtp.srtp)
 target(*stun.SEEDS)(stun.stun)
+target(*t140.SEEDS)(t140.t140)
 target(*udptl.SEEDS)(udptl.udptl)

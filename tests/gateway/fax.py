@@ -207,6 +207,9 @@ class FaxUE(FaxPhone):
 
     def _receive(self, data: bytes, source: Address) -> None:
         self.wire.append(data)
+        if data[0] < 4:
+            # STUN is for whoever looks at the wire.
+            return
         if self.remote is None:
             self.remote = source
         if self.connection is None:

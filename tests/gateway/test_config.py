@@ -15,6 +15,7 @@ from e2aegw.errors import ConfigError
 from e2aegw.gateway.config import Config, EventsTable, LimitsTable, PolicyTable, RouteTable, SideConfig, load
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.sdp import Side
+from tests.gateway.fax import OUR_RSA
 
 #: The smallest file that can be used.
 SIDES = """\
@@ -205,9 +206,7 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(config.identity.fingerprints, identity.fingerprints)
         self.assertEqual(
             config.limits,
-            LimitsTable(
-                calls=7, media_timeout=1.0, silent_timeout=2.5, offer_timeout=0.0, drain_timeout=3.0
-            ),
+            LimitsTable(calls=7, media_timeout=1.0, silent_timeout=2.5, offer_timeout=0.0, drain_timeout=3.0),
         )
         self.assertEqual(config.policy, PolicyTable(applied_in_answers=False, consent=True, offload=False))
         self.assertEqual(config.eventsOverUDP, ("2001:db8::77", 2300))
@@ -452,6 +451,25 @@ class ConfigTests(SynchronousTestCase):
         self.refused(table(MINIMAL, "key.pem", "key.pem"), "dtls.certificate")
         self.identity(certificate="other.pem", key="unused.pem")
         self.refused(table(MINIMAL, "other.pem", "key.pem"), "dtls.certificate", "does not belong")
+
+    def test_secondCertificate(self) -> None:
+        """
+        The one of RSA is read and refused in the same way, and has to be one
+        of RSA.
+        """
+        table = '{}[dtls]\nrsa_certificate = "{}"\nrsa_key = "{}"\n'.format
+        for name, data in (
+            ("rsa.pem", OUR_RSA.certificate.public_bytes(Encoding.PEM)),
+            ("rsa.key", OUR_RSA.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())),
+        ):
+            (self.folder / name).write_bytes(data)
+        self.identity()
+        config = self.read(table(MINIMAL, "rsa.pem", "rsa.key"))
+        assert config.rsa is not None
+        self.assertEqual((config.rsa.certificate, config.identity), (OUR_RSA.certificate, None))
+        self.refused(MINIMAL + '[dtls]\nrsa_key = "rsa.key"\n', "dtls", "rsa_certificate", "need each other")
+        self.refused(table(MINIMAL, "none.pem", "rsa.key"), "dtls.rsa_certificate", "No such file")
+        self.refused(table(MINIMAL, "cert.pem", "key.pem"), "dtls.rsa_key", "not an RSA key")
 
     def test_R_111_secrets(self) -> None:
         """

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 
 from e2aegw.adapter import msrp
 from e2aegw.gateway.ports import PortPool
 from e2aegw.gateway.service import Route
 from e2aegw.sansio.datachannel import ChannelMap, explode
 from e2aegw.sansio.dcep import Open
-from e2aegw.sansio.events import AssociationLost, ChannelRefused, LineRefused
+from e2aegw.sansio.events import AssociationLost, ChannelRefused, LegLost, LineRefused
 from e2aegw.sansio.sdp import Description, Section, Side
 from tests.adapter.msrppeer import Endpoint
 from tests.gateway.fixture import ROUTES, GatewayTestCase
@@ -246,6 +247,15 @@ class ChannelCallTests(ChannelTestCase):
         self.assertEqual([media.proto for media in report.parties[0].medias], ["DC/MSRP"] * 3)
         self.assertEqual([media.index for media in report.parties[0].medias], [1, 1, 1])
         self.assertEqual([media.index for media in report.parties[1].medias], [1, 2, 3])
+
+    def test_quiet(self) -> None:
+        """
+        Nobody need write anything: a chat lasts as long as a call on hold, and
+        not as long as one in which nobody speaks.
+        """
+        self.assertFalse(self.session.silent)
+        self.answered(self.offered(self.browser.offer(0)))
+        self.assertTrue(self.session.silent)
 
     def test_R_66_unknownSubprotocol(self) -> None:
         """
@@ -500,14 +510,67 @@ class ChangeTests(ChannelTestCase):
             answer = Description.parse(self.result(self.session.answer(strange)))
             self.assertEqual([each.port for each in answer.sections], [0, 0])
 
+    def test_nothingToSay(self) -> None:
+        """
+        A chat in which nobody says anything is not a call that has died.
+        """
+        for _ in range(30):
+            self.clock.advance(10)
+            self.network.flush()
+        self.assertFalse(self.session.closed)
+        self.assertChat(0, 0)
+
+    def test_R_73_connectionLost(self) -> None:
+        """
+        When the core ends a connection its channel is closed, and the other
+        one goes on.
+        """
+        self.connections[0].abortConnection()
+        self.network.flush()
+        self.assertFalse(self.browser.shares[0].connected)
+        (lost,) = [event for event in self.happened(LegLost) if event.side == "core"]
+        self.assertEqual(lost.line, 0)
+        self.assertChat(2, 1)
+
+    def test_R_73_channelClosed(self) -> None:
+        """
+        When the browser closes a channel its connection is closed, and the
+        other one goes on.
+        """
+        self.browser.shares[0].shut()
+        self.network.flush()
+        self.assertEqual([each.connected for each in self.connections], [False, True])
+        self.assertChat(2, 1)
+
+    def test_R_73_notConnected(self) -> None:
+        """
+        When there is no connection to the core, the channel is closed.
+        """
+        self.browser.chat(4)
+        (answer,) = self.answered(self.offered(self.browser.offer(0, 2, 4, version=2)))
+        self.browser.accept(answer)
+        self.network.flush()
+        self.assertTrue(self.browser.shares[4].connected)
+        reactor: Any = self.clock
+        for _ in range(5):
+            self.clock.advance(5)
+            while reactor.tcpClients:
+                factory = reactor.tcpClients.pop(0)[2]
+                factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        self.network.flush()
+        self.assertFalse(self.browser.shares[4].connected)
+        self.assertChat(0, 0)
+
     def test_R_73_associationLost(self) -> None:
         """
-        When the association is lost, that is told for each channel.
+        When the association is lost, that is told for each channel, and all
+        connections end.
         """
         self.browser.carrier.loseConnection()
         self.network.flush()
         lost = self.happened(AssociationLost)
         self.assertEqual([(event.side, event.line) for event in lost], [("access", 0)] * 2)
+        self.assertEqual([each.connected for each in self.connections], [False, False])
 
     def test_R_70_openedInBand(self) -> None:
         """

@@ -3,17 +3,25 @@ Fax calls: T.38 in UDPTL, inside DTLS towards the UE and in the clear towards
 the core.
 """
 
-from typing import ClassVar
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from aioice import stun
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from e2aegw.adapter import udptl
-from e2aegw.gateway.service import Route
+from e2aegw.gateway.config import SideConfig
+from e2aegw.gateway.service import Gateway, Route
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.events import HandshakeFailed, LineRefused, MediaStarted, Secured
 from e2aegw.sansio.sdp import Side
-from e2aegw.sansio.terms import Terms
+from e2aegw.sansio.terms import ICE, Terms
 from e2aegw.transport.dtlsdata import DRAIN
 from tests.gateway.fax import ATTRIBUTES, ECDSA, OUR_RSA, RSA, FaxPhone, FaxUE, datagram
-from tests.gateway.fixture import CORE, ROUTES, GatewayTestCase
+from tests.gateway.fixture import ACCESS, CORE, ROUTES, GatewayTestCase
 
 FAX = udptl.Factory()
 AGREED = Terms(e2ae=frozenset({"udptl-dtls"}))
@@ -534,6 +542,128 @@ class TerminatingTests(FaxTestCase):
         self.network.flush()
         self.assertEqual(self.phone.received, [])
         self.assertFax()
+
+
+class ICETests(FaxTestCase):
+    """
+    A UE that has ICE, too.
+    """
+
+    def test_R_62_ICE(self) -> None:
+        """
+        Checks and the handshake go through one port, and there is no handshake
+        before a check.
+        """
+        self.ue.attributes = ("ice-ufrag:user", "ice-pwd:" + "p" * 24, *ATTRIBUTES)
+        terms = Terms(e2ae=AGREED.e2ae, ice=ICE.FORCE)
+        offer = self.result(self.session.offer(self.ue.describe(), Side.ACCESS, AGREED))
+        self.assertNotIn("a=ice", offer)
+        self.phone.accept(offer)
+        answer = self.result(self.session.answer(self.phone.describe(), terms))
+        self.ue.accept(answer)
+        self.network.flush()
+        self.assertEqual(self.ue.wire, [])
+        for _ in range(2):
+            self.check(answer)
+            self.assertFax()
+
+    def check(self, answer: str) -> None:
+        """
+        A check, and the response to it.
+        """
+        (ufrag,), (pwd,) = (re.findall(rf"a=ice-{name}:(\S+)", answer) for name in ("ufrag", "pwd"))
+        request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+        request.attributes["USERNAME"] = f"{ufrag}:user"
+        request.attributes["PRIORITY"] = 1
+        request.attributes["ICE-CONTROLLING"] = 1
+        request.attributes["USE-CANDIDATE"] = None
+        request.add_message_integrity(pwd.encode())
+        self.ue.sendRaw(bytes(request))
+        self.network.flush()
+        (response,) = (stun.parse_message(data) for data in self.ue.wire if data[0] < 4)
+        self.assertEqual(response.transaction_id, request.transaction_id)
+        self.ue.wire.clear()
+
+
+class CertificateTests(FaxTestCase):
+    """
+    The certificate of RSA takes its time.
+    """
+
+    rsa = None
+
+    def makeClock(self) -> Clock:
+        """
+        One with threads, which do what they are told when they are asked.
+        """
+        return ThreadClock()
+
+    def test_besideTheStart(self) -> None:
+        """
+        It is made in a thread when the gateway starts, and if that has not
+        been when it is needed, then; there is one of it.
+        """
+        assert isinstance(self.clock, ThreadClock)
+        (work,) = self.clock.work
+        self.call()
+        first = self.ue.theirFingerprints
+        work()
+        self.again()
+        self.call()
+        self.assertEqual(self.ue.theirFingerprints, first)
+        self.assertEqual(len(first), 2)
+        self.shakeHands(client=False)
+        self.assertFax()
+
+    def test_ours(self) -> None:
+        """
+        Where the one certificate that is configured is one of RSA, there is no
+        other.
+        """
+        self.gateway.stopService()
+        sides = {
+            Side.ACCESS: SideConfig(addresses=((ACCESS, ACCESS),), ports=(31000, 31099)),
+            Side.CORE: SideConfig(addresses=((CORE, CORE),), ports=(41000, 41099)),
+        }
+        self.gateway = Gateway(self.clock, sides, self.routes, identity=OUR_RSA, network=self.network)
+        self.session = self.gateway.newSession("fax")
+        self.call()
+        self.assertEqual(self.ue.theirFingerprints, [str(OUR_RSA.fingerprints[0])])
+        self.shakeHands(client=False)
+        self.assertFax()
+
+
+@implementer(IReactorThreads)
+class ThreadClock(Clock):
+    """
+    A clock that keeps what it is to do in a thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.work: list[Callable[[], object]] = []
+
+    def getThreadPool(self) -> Any:
+        """
+        See C{IReactorThreads}.
+        """
+
+    def callInThread(self, callable: Callable[..., object], *arguments: object, **named: object) -> None:
+        """
+        See C{IReactorThreads}.
+        """
+        self.work.append(lambda: callable(*arguments, **named))
+
+    def callFromThread(self, callable: Callable[..., object], *arguments: object, **named: object) -> None:
+        """
+        See C{IReactorThreads}.
+        """
+        callable(*arguments, **named)
+
+    def suggestThreadPoolSize(self, size: int) -> None:
+        """
+        See C{IReactorThreads}.
+        """
 
 
 class PlainTests(FaxTestCase):

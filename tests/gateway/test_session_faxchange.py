@@ -149,6 +149,47 @@ class OneLineTests(ChangeTestCase):
         self.assertIn(" udptl t38", offer)
 
 
+class RepeatedTests(FaxTestCase):
+    """
+    The same offer again, as a session timer has it (RFC 4028).
+    """
+
+    def test_byWhoWasCalled(self) -> None:
+        """
+        A UE that was called did not ask for protection up to the edge, and
+        keeps it when it offers, also if the controller says again what was
+        announced; nothing begins anew.
+        """
+        self.called()
+        self.shakeHands()
+        self.assertFax()
+        wire = len(self.ue.wire)
+        self.ue.setup = "actpass"
+        offer = self.result(self.session.offer(self.ue.describe(), None, AGREED, answerer=True))
+        self.assertIn(" udptl t38", offer)
+        self.assertNotIn("fingerprint", offer)
+        answer = self.result(self.session.answer(self.phone.describe(), AGREED))
+        self.assertIn("UDP/TLS/UDPTL", answer)
+        self.network.flush()
+        self.assertEqual(len(self.ue.wire), wire)
+        self.assertFax()
+
+    def test_byWhoCalled(self) -> None:
+        """
+        The same the other way round.
+        """
+        self.call()
+        self.shakeHands(client=False)
+        self.assertFax()
+        offer = self.result(self.session.offer(self.phone.describe(), None, AGREED, answerer=True))
+        self.assertIn("UDP/TLS/UDPTL", offer)
+        self.ue.setup = "passive"
+        answer = self.result(self.session.answer(self.ue.describe(), AGREED))
+        self.assertIn(" udptl t38", answer)
+        self.network.flush()
+        self.assertFax()
+
+
 class SecondLineTests(ChangeTestCase):
     """
     Fax gets a line of its own.

@@ -2,6 +2,7 @@
 Calls with floor control: data channels, TCP and UDP on either side.
 """
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from twisted.internet.protocol import Protocol
@@ -11,10 +12,12 @@ from twisted.internet.testing import MemoryReactorClock
 from e2aegw.adapter import bfcp
 from e2aegw.gateway.ports import PortPool
 from e2aegw.gateway.service import Route
+from e2aegw.interfaces import IDatagramNetwork
 from e2aegw.sansio.datachannel import ChannelMap, explode
 from e2aegw.sansio.events import LineRefused, PartySilent
 from e2aegw.sansio.sdp import Description, Section, Side
 from e2aegw.sansio.terms import Terms
+from tests.gateway.fax import FaxUE
 from tests.gateway.fixture import ROUTES, GatewayTestCase
 from tests.gateway.floors import FLOOR_STATUS, GOODBYE, HELLO, FloorClient, FloorEnd, FloorServer
 from tests.transport.carriers import ANSWER, OFFER, Party
@@ -408,6 +411,150 @@ class DatagramTests(FloorTestCase):
         self.assertEqual(floor.port, 0)
         (event,) = self.happened(LineRefused)
         self.assertEqual(event.reason, "no version of BFCP that can be spoken over this transport")
+
+
+class FloorUE(FaxUE):
+    """
+    A terminal with DTLS, of the same sort as those for fax.
+
+    @ivar end: what it speaks.
+    """
+
+    proto = "UDP/TLS/BFCP"
+
+    def __init__(self, network: IDatagramNetwork, end: FloorEnd, *attributes: str, host: str = UE) -> None:
+        super().__init__(network, host)
+        self.attributes = attributes
+        self.end = end
+        end.send = self.send
+
+    def describe(self, *before: str, lines: tuple[str, ...] = (), port: int | None = None) -> str:
+        """
+        See L{FaxUE}.
+        """
+        text = super().describe(*before, lines=lines, port=port)
+        return text.replace("m=image", "m=application").replace(" t38", " *")
+
+    def accept(self, sdp: str) -> None:
+        """
+        See L{FaxUE}.
+        """
+        super().accept(sdp.replace("m=application", "m=image"))
+
+    def hear(self) -> bool:
+        """
+        Listen to what arrived.
+
+        @return: whether there was something.
+        """
+        if not self.received:
+            return False
+        self.end.receive(self.received.pop(0))
+        return True
+
+
+class SecureDatagramTests(FloorTestCase):
+    """
+    A UE with DTLS.
+    """
+
+    terms = Terms(e2ae=frozenset({"bfcp-tls"}))
+
+    def exchange(self, ue: FloorUE) -> None:
+        """
+        Let everything arrive.
+        """
+        self.network.flush()
+        while ue.hear():
+            self.network.flush()
+
+    def test_R_53_originating(self) -> None:
+        """
+        A client on DTLS that wants protection up to the edge, and a server on
+        TCP: what comes before the handshake's end waits.
+        """
+        client, server = FloorClient(reliable=False), FloorServer(reliable=True)
+        ue = FloorUE(self.network, client, "floorctrl:c-only", "bfcpver:2")
+        self.addCleanup(ue.close)
+        (floor,) = self.offer(ue.describe(), terms=replace(self.terms, transportProtocol="TCP/BFCP"))
+        self.assertEqual((floor.proto, floor.all("bfcpver")), ("TCP/BFCP", ["1"]))
+        names = {line.name for line in floor.lines}
+        self.assertTrue(names.isdisjoint({"fingerprint", "tls-id", "3ge2ae"}))
+        answer = self.result(
+            self.session.answer(
+                description(
+                    FAR, "m=application 5070 TCP/BFCP *", *(f"a={each}" for each in SERVES), "a=setup:passive"
+                )
+            )
+        )
+        self.assertIn(" UDP/TLS/BFCP *", answer)
+        ue.accept(answer)
+        self.accept(server, FAR)
+        server.announce()
+        ue.hello(client=ue.theirSetup == "passive")
+        self.exchange(ue)
+        self.assertEqual([each[1] for each in client.notices], [FLOOR_STATUS])
+        for transaction, expected in enumerate(client.conversation(), 1):
+            self.exchange(ue)
+            self.assertEqual(client.responses[transaction][1], expected)
+        self.assertTrue(all(20 <= each[0] <= 25 for each in ue.wire))
+
+    def test_R_53_terminating(self) -> None:
+        """
+        A server on DTLS that is called by a client on TCP.
+        """
+        client, server = FloorClient(reliable=True), FloorServer(reliable=False)
+        ue = FloorUE(self.network, server, *SERVES)
+        self.addCleanup(ue.close)
+        offer = self.result(
+            self.session.offer(
+                description(FAR, "m=application 9 TCP/BFCP *", "a=floorctrl:c-only", "a=setup:active"),
+                Side.CORE,
+                replace(self.terms, transportProtocol="UDP/BFCP"),
+            )
+        )
+        for line in (" UDP/TLS/BFCP *", "a=bfcpver:2", "a=3ge2ae:applied", "a=setup:actpass"):
+            self.assertIn(line, offer)
+        ue.accept(offer)
+        ue.setup, ue.requested = "active", False
+        (own,) = self.answer(ue.describe())
+        self.assertEqual(own.proto, "TCP/BFCP")
+        self.connect(client, own.port)
+        ue.hello(client=True)
+        for transaction, expected in enumerate(client.conversation(), 1):
+            self.exchange(ue)
+            self.assertEqual(client.responses[transaction][1], expected)
+
+    def test_R_10_endToEnd(self) -> None:
+        """
+        Who does not ask for protection up to the edge has it end to end.
+        """
+        client, server = FloorClient(reliable=False), FloorServer(reliable=False)
+        ue = FloorUE(self.network, client, "floorctrl:c-only")
+        far = FloorUE(self.network, server, *SERVES, host=FAR)
+        for each in (ue, far):
+            self.addCleanup(each.close)
+            each.requested = False
+        far.setup = "active"
+        far.accept(self.result(self.session.offer(ue.describe(), Side.ACCESS, self.terms)))
+        ue.accept(self.result(self.session.answer(far.describe())))
+        self.assertEqual(far.theirFingerprints, [ue.fingerprint])
+        far.hello(client=True)
+        self.network.flush()
+        client.ask(HELLO)
+        for _ in range(3):
+            self.exchange(ue)
+            self.exchange(far)
+        self.assertEqual(client.responses[1][1], 12)
+
+    def test_R_07_notAgreed(self) -> None:
+        """
+        Protection that was not announced at registration is refused.
+        """
+        ue = FloorUE(self.network, FloorClient(reliable=False), "floorctrl:c-only")
+        self.addCleanup(ue.close)
+        (floor,) = self.offer(ue.describe(), terms=Terms(e2ae=frozenset({"udptl-dtls"})))
+        self.assertEqual(floor.port, 0)
 
 
 class StreamTests(FloorTestCase):

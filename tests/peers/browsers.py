@@ -154,6 +154,18 @@ class Browser:
     def _clickAt(self, x: int, y: int) -> None:
         raise NotImplementedError
 
+    def type(self, text: str) -> None:
+        """
+        Type something into what has the focus.
+        """
+        raise NotImplementedError
+
+    def choose(self, selector: str, file: Path) -> None:
+        """
+        Choose a file where the page asks for one.
+        """
+        raise NotImplementedError
+
     def go(self, url: str) -> None:
         """
         Leave the page for another.
@@ -220,6 +232,22 @@ class Chromium(Browser):
     def _clickAt(self, x: int, y: int) -> None:
         for kind in ("mousePressed", "mouseReleased"):
             self._request("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def type(self, text: str) -> None:
+        """
+        See L{Browser.type}.
+        """
+        for character in text:
+            self._request("Input.dispatchKeyEvent", type="keyDown", text=character)
+            self._request("Input.dispatchKeyEvent", type="keyUp")
+
+    def choose(self, selector: str, file: Path) -> None:
+        """
+        See L{Browser.choose}.
+        """
+        root = self._request("DOM.getDocument")["root"]["nodeId"]
+        node = self._request("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self._request("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
 
 
 class EverydayChromium(Chromium):
@@ -299,6 +327,26 @@ class Firefox(Browser):
         ]
         mouse = {"type": "pointer", "id": "mouse", "actions": actions}
         self._request("input.performActions", context=self._context, actions=[mouse])
+
+    def type(self, text: str) -> None:
+        """
+        See L{Browser.type}.
+        """
+        actions = [{"type": kind, "value": each} for each in text for kind in ("keyDown", "keyUp")]
+        keyboard = {"type": "key", "id": "keyboard", "actions": actions}
+        self._request("input.performActions", context=self._context, actions=[keyboard])
+
+    def choose(self, selector: str, file: Path) -> None:
+        """
+        See L{Browser.choose}.
+        """
+        located = self._request(
+            "browsingContext.locateNodes",
+            context=self._context,
+            locator={"type": "css", "value": selector},
+        )
+        element = {"sharedId": located["nodes"][0]["sharedId"]}
+        self._request("input.setFiles", context=self._context, element=element, files=[str(file)])
 
 
 class EverydayFirefox(Firefox):

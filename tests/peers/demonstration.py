@@ -2,8 +2,10 @@
 Somebody tries the demonstration: the stories, for any browser.
 """
 
+import hashlib
 import tempfile
 from pathlib import Path
+from random import Random
 from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,8 +17,18 @@ from tests.peers.demo import Demo, Page
 
 #: Packets each way that make a conversation: a second's.
 CONVERSATION = 50
+#: Bytes of a file.
+FILE = 2_000_000
 #: How long ports of a call that is over may be open, in seconds.
 RELEASE = 1.0
+#: Two files are dropped, one of them empty.
+DROP = """(() => {
+  const held = new DataTransfer();
+  held.items.add(new File([], "empty"));
+  held.items.add(new File(["x"], "full"));
+  const event = new DragEvent("drop", { dataTransfer: held, bubbles: true, cancelable: true });
+  document.querySelector("#drop").dispatchEvent(event);
+})()"""
 
 
 class DemoTestCase(SynchronousTestCase):
@@ -32,6 +44,7 @@ class DemoTestCase(SynchronousTestCase):
         """
         directory = tempfile.TemporaryDirectory(prefix="e2aegw-")
         self.addCleanup(directory.cleanup)
+        self.directory = directory.name
         self.demo = Demo(Path(directory.name))
         self.addCleanup(self.demo.end)
         browser = self.browserClass(Path(directory.name), self.demo.url)
@@ -129,6 +142,127 @@ class DemoTests(DemoTestCase):
         self.assertRegex(self.page.text("#access-quality"), r"^0 lost, jitter ")
         self.assertRegex(self.page.text("#access-remote"), r":\d+$")
         self.assertIn("DTLS-SRTP agreed on keys", self.page.text("#events ol"))
+
+    def openChat(self) -> None:
+        """
+        Open the chat, and wait for the greeting.
+        """
+        self.page.press("#chat-open")
+        self.chatShows("Hello! I speak MSRP")
+
+    def chatShows(self, text: str, seconds: float = 20.0) -> None:
+        """
+        Wait until something stands in the chat.
+        """
+        until(
+            lambda: text in self.page.text("#chat-log"),
+            f"the chat shows {text}",
+            seconds=seconds,
+            explain=lambda: (self.page.text("#chat"), self.page.problem(), self.demo.output()[-2000:]),
+        )
+
+    def write(self, text: str) -> None:
+        """
+        Write something and send it.
+        """
+        self.page.browser.click("#chat-text")
+        self.page.browser.type(text)
+        self.page.press("#chat-send")
+
+    def test_floor(self) -> None:
+        """
+        Join, ask for the floor, have it a moment later, and give it back; the
+        messages that did it are shown.
+        """
+
+        def says(state: str) -> None:
+            until(
+                lambda: self.page.text("#floor-state") == state,
+                f"the floor is {state}",
+                explain=lambda: (self.page.text("#floor"), self.page.problem(), self.demo.output()[-2000:]),
+            )
+
+        self.page.press("#floor-open")
+        says("free")
+        self.page.press("#floor-ask")
+        says("yours")
+        self.page.press("#floor-ask")
+        says("free")
+        shown: list[str] = self.page.browser.evaluate(
+            "[...document.querySelectorAll('#floor-log li')].map((item) => item.textContent)"
+        )
+        self.assertEqual(
+            shown,
+            [
+                "Hello",
+                "HelloAck",
+                "FloorRequest",
+                "FloorRequestStatus: Accepted, number 1 in the queue",
+                "FloorRequestStatus: Granted",
+                "FloorRelease",
+                "FloorRequestStatus: Released",
+            ],
+        )
+        self.assertIn("TCP/BFCP", self.page.description("offer", "core"))
+        until(lambda: self.page.text("#floor-there") == "3 messages", "the far end has counted them")
+        self.page.press("#floor-open")
+        says("closed")
+        self.checkReleased()
+
+    def test_chat(self) -> None:
+        """
+        What is written is answered, a file comes back as it was, and both
+        descriptions stand in the page; while a call goes on.
+        """
+        self.page.press("#call")
+        self.converse()
+        self.openChat()
+        self.write("Is anybody there?")
+        self.chatShows("You said: Is anybody there?")
+        until(
+            lambda: (
+                self.page.browser.evaluate("document.querySelector('#chat-log .mine').dataset.mark")
+                == "arrived"
+            ),
+            "the report has come",
+        )
+        content = Random(1).randbytes(FILE)
+        file = Path(self.directory, "a file & more.bin")
+        file.write_bytes(content)
+        self.page.browser.choose("#chat-file", file)
+        self.chatShows("Came back unchanged")
+        item = self.page.browser.evaluate("({...document.querySelector('#chat-log .file').dataset})")
+        self.assertEqual(item, {"mark": "equal", "digest": hashlib.sha256(content).hexdigest()})
+        self.assertTrue(self.page.flows())
+        offered = Description.parse(self.page.description("offer", "core")).sections[0]
+        self.assertEqual((offered.media, offered.proto), ("message", "TCP/MSRP"))
+        answered = Description.parse(self.page.description("answer", "access")).sections[0]
+        self.assertEqual((answered.media, answered.proto), ("application", "UDP/DTLS/SCTP"))
+        self.page.press("#chat-open")
+        self.assertEqual(self.page.text("#chat-state"), "closed")
+        self.page.press("#call")
+        self.checkReleased()
+
+    def test_drop(self) -> None:
+        """
+        What is dropped onto the card goes the same way, and the chat can be
+        opened again.
+        """
+        for _ in range(2):
+            self.openChat()
+            self.page.browser.evaluate(DROP)
+            until(
+                lambda: (
+                    self.page.browser.evaluate(
+                        "document.querySelectorAll('#chat-log .file[data-mark=equal]').length"
+                    )
+                    == 2
+                ),
+                "both files come back",
+                explain=lambda: self.page.text("#chat"),
+            )
+            self.page.press("#chat-open")
+            self.checkReleased()
 
     def test_pageCloses(self) -> None:
         """

@@ -142,3 +142,60 @@ class PageChannel:
         """
         for each in (self._source, self._sink, self.source, self.sink):
             os.close(each)
+
+
+class Identity:
+    """
+    A certificate of openssl's making, for one end of TLS.
+
+    @ivar fingerprint: as descriptions say it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.certificate, self.key = directory / "floors.crt", directory / "floors.key"
+        words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        paths = ["-keyout", str(self.key), "-out", str(self.certificate)]
+        subprocess.run(
+            ["openssl", *words, *paths, "-subj", "/CN=floors", "-days", "2"], check=True, capture_output=True
+        )
+        told = subprocess.run(
+            ["openssl", "x509", "-in", str(self.certificate), "-noout", "-fingerprint", "-sha256"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        self.fingerprint = f"a=fingerprint:sha-256 {told.strip().partition('=')[2]}"
+
+
+class Tunnel:
+    """
+    openssl's TLS, between an end of libre's and the gateway.
+    """
+
+    def __init__(self, identity: Identity, *, connect: int | None = None, accept: int | None = None) -> None:
+        """
+        @param connect: the port of 127.0.0.1 to connect to, as TLS client.
+        @param accept: the port to listen on, as TLS server.
+        """
+        words = ["-cert", str(identity.certificate), "-key", str(identity.key), "-quiet"]
+        if connect is not None:
+            words = ["s_client", "-connect", f"127.0.0.1:{connect}", *words]
+        else:
+            words = ["s_server", "-accept", f"127.0.0.1:{accept}", "-naccept", "1", "-verify", "1", *words]
+        # From libre to there, and from there to libre.
+        there, self.sink = os.pipe()
+        self.source, back = os.pipe()
+        self._process = subprocess.Popen(
+            ["openssl", *words], stdin=there, stdout=back, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        for each in (there, back):
+            os.close(each)
+
+    def end(self) -> None:
+        """
+        End it.
+        """
+        self._process.kill()
+        self._process.wait(GRACE)
+        for each in (self.source, self.sink):
+            os.close(each)

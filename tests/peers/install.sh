@@ -6,8 +6,8 @@ set -eu
 cd "$(dirname "$0")"
 
 # libre-dev, libsrtp2-dev, libusrsctp-dev and gcc are for the floor control peer,
-# the load generator of the benchmark and the SCTP peer; debhelper and what
-# follows, for the Debian package.
+# the load generator of the benchmark and the SCTP peer, libmediastreamer-dev and
+# gcc for the text telephone; debhelper and what follows, for the Debian package.
 PACKAGES="
 baresip-core
 chromium
@@ -17,6 +17,7 @@ kamailio
 kamailio-tls-modules
 kamailio-websocket-modules
 libc6-dev
+libmediastreamer-dev
 libre-dev
 libspandsp2
 libsrtp2-dev

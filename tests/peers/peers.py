@@ -69,6 +69,7 @@ KAMAILIO_TLS = Peer(
 )
 BARESIP = Peer(name="baresip", program="baresip")
 SIPP = Peer(name="sipp", program="sipp")
+MEDIASTREAMER = Peer(name="mediastreamer2", file=Path("/usr/include/mediastreamer2/msrtt4103.h"))
 RTPENGINE = Peer(name="rtpengine", program="rtpengine")
 TSHARK = Peer(name="tshark", program="tshark")
 LIBRE = Peer(name="libre", library="re", file=Path("/usr/include/re/re_bfcp.h"))
@@ -115,6 +116,7 @@ __all__ = [
     "KAMAILIO",
     "KAMAILIO_TLS",
     "LIBRE",
+    "MEDIASTREAMER",
     "OPENSSL",
     "PAGE",
     "RTPENGINE",

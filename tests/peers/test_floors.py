@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.peers.browsers import Chromium, Pages
 from tests.peers.deadline import until
-from tests.peers.floors import CLIENT_HEARD, SERVER_HEARD, Floors, PageChannel, build
+from tests.peers.floors import CLIENT_HEARD, SERVER_HEARD, Floors, Identity, PageChannel, Tunnel, build
 from tests.peers.gateway import Gateway
 from tests.peers.ng import NG
 from tests.peers.peers import CHROMIUM, GCC, LIBRE, needs
@@ -65,9 +65,8 @@ class FloorTestCase(SynchronousTestCase):
 
         @return: what the core party gets.
         """
-        reply = self.ng.command(
-            "offer", call_id="floors", from_tag="a", sdp=sdp, direction=["access", "core"], **keys
-        )
+        words: dict[str, object] = {"direction": ["access", "core"], **keys}
+        reply = self.ng.command("offer", call_id="floors", from_tag="a", sdp=sdp, **words)
         self.assertEqual(reply.get("result"), "ok", reply)
         return str(reply["sdp"])
 
@@ -183,6 +182,75 @@ class DatagramTests(FloorTestCase):
         server = self.start("server", "udp", str(far))
         answer = self.answer(description(far, "UDP/BFCP", *SERVER))
         client = self.start("client", "udp", str(local), str(port(answer)))
+        self.assertConversation(client, server)
+
+
+class TLSTests(FloorTestCase):
+    """
+    TLS, by openssl, on the access side.
+    """
+
+    def setUp(self) -> None:
+        """
+        Have a certificate.
+        """
+        super().setUp()
+        self.identity = Identity(self.directory)
+
+    def tunnel(self, *, connect: int | None = None, accept: int | None = None) -> Tunnel:
+        """
+        See L{Tunnel}.
+        """
+        tunnel = Tunnel(self.identity, connect=connect, accept=accept)
+        self.addCleanup(tunnel.end)
+        return tunnel
+
+    def test_R_53_client(self) -> None:
+        """
+        A client that calls and connects by TLS, and a server on TCP.
+        """
+        listening, number = self.listen()
+        lines = (*CLIENT, "a=bfcpver:1", "a=setup:active", "a=connection:new", self.identity.fingerprint)
+        offer = self.offer(description(9, "TCP/TLS/BFCP", *lines, "a=3ge2ae:requested"), e2ae=["bfcp-tls"])
+        self.assertIn(" TCP/BFCP *", offer)
+        for gone in ("fingerprint", "tls-id", "3ge2ae"):
+            self.assertNotIn(gone, offer)
+        answer = self.answer(
+            description(number, "TCP/BFCP", *SERVER, "a=bfcpver:1", "a=setup:passive", "a=connection:new")
+        )
+        for line in ("a=setup:passive", "a=connection:new", "a=fingerprint:", *SERVER):
+            self.assertIn(line, answer)
+        connection = self.take(listening)
+        server = self.start("server", "pipe", source=connection, sink=connection)
+        tunnel = self.tunnel(connect=port(answer))
+        client = self.start("client", "pipe", source=tunnel.source, sink=tunnel.sink)
+        self.assertConversation(client, server)
+
+    def test_R_53_server(self) -> None:
+        """
+        A server that is called and connected to by TLS, and a client on TCP.
+        """
+        offer = self.offer(
+            description(9, "TCP/BFCP", *CLIENT, "a=bfcpver:1", "a=setup:active", "a=connection:new"),
+            direction=["core", "access"],
+            e2ae=["bfcp-tls"],
+        )
+        for line in (
+            " TCP/TLS/BFCP *",
+            "a=setup:actpass",
+            "a=connection:new",
+            "a=fingerprint:",
+            "a=3ge2ae:applied",
+        ):
+            self.assertIn(line, offer)
+        where = freePort()
+        tunnel = self.tunnel(accept=where)
+        server = self.start("server", "pipe", source=tunnel.source, sink=tunnel.sink)
+        lines = (*SERVER, "a=bfcpver:1", "a=setup:passive", "a=connection:new", self.identity.fingerprint)
+        answer = self.answer(description(where, "TCP/TLS/BFCP", *lines))
+        self.assertNotIn("fingerprint", answer)
+        connection = self.connect(port(answer))
+        client = self.start("client", "pipe", source=connection, sink=connection)
         self.assertConversation(client, server)
 
 

@@ -234,6 +234,18 @@ class GenerateTests(SynchronousTestCase):
             self.assertEqual(identity.certificate.issuer, identity.certificate.subject)
             self.assertEqual(list(identity.certificate.extensions), [])
 
+    def test_RSA(self) -> None:
+        """
+        There is one of RSA, too, as long as OpenSSL wants it, and with nothing
+        else in it.
+        """
+        identity = Identity.generateRSA(NOW)
+        assert isinstance(identity.key, rsa.RSAPrivateKey)
+        self.assertEqual((identity.key.key_size, identity.isRSA), (2048, True))
+        self.assertFalse(Identity.generate(NOW).isRSA)
+        self.assertEqual(identity.certificate.subject.rfc4514_string(), "CN=anonymous")
+        self.assertEqual([each.function for each in identity.fingerprints], ["sha-256"])
+
     def test_R_111_secrets(self) -> None:
         """
         The key does not show in what a traceback or a log prints.

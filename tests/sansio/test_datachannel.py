@@ -184,7 +184,7 @@ class ExplodeTests(SynchronousTestCase):
             [
                 ("message", "DC/MSRP", ("*",)),
                 ("application", "DC/BFCP", ("*",)),
-                ("text", "DC/T140", ("t140",)),
+                ("text", "DC/T140", ("98",)),
                 ("image", "DC/UDPTL", ("t38",)),
             ],
         )
@@ -218,7 +218,7 @@ class ExplodeTests(SynchronousTestCase):
             carrier('dcmap:0 subprotocol="chess"', "dcmap:2", 'dcmap:4 subprotocol="MSRP"', "dcsa:0 x:y")
         )
         self.assertEqual([channel.streamID for channel, _ in children], [4])
-        self.assertEqual(str(children[0][0].line()), 'a=dcmap:4 subprotocol="MSRP"')
+        self.assertEqual(str(children[0][0].line()), 'a=dcmap:4 subprotocol="msrp"')
 
     def test_R_67_textAndMessagesAreReliable(self) -> None:
         """

@@ -609,10 +609,12 @@ class DataTests(SynchronousTestCase):
         A goodbye that cannot be said is not.
         """
         association, _ = established(client=True)
+        connection = association._connection
+        assert connection is not None
         with contextlib.suppress(SSL.Error):
-            association._connection.shutdown()
-            association._connection.shutdown()
-        lib.SSL_set_accept_state(association._connection._ssl)
+            connection.shutdown()
+            connection.shutdown()
+        lib.SSL_set_accept_state(connection._ssl)
         association.close()
         self.assertTrue(association.failed)
 

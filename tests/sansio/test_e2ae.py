@@ -194,6 +194,41 @@ class DecideTests(SynchronousTestCase):
             terms = e2ae(*agreed, transportProtocol=proto)
             self.assertRaises(NegotiationError, decide, wanted, ACCESS, CORE, terms)
 
+    def test_fax(self) -> None:
+        """
+        What becomes of fax follows from its proto, a request, and what the UE
+        announced.
+        """
+        secured, plain, channel = "UDP/TLS/UDPTL", "udptl", "DC/UDPTL"
+        told, other = e2ae("udptl-dtls"), e2ae("sdes-srtp")
+        clear = Decision(False, plain)
+        for proto, asks, near, far, terms, expected in (
+            (secured, True, ACCESS, CORE, told, clear),
+            (secured, True, ACCESS, CORE, Terms(), clear),
+            (secured, True, ACCESS, CORE, other, None),
+            (secured, True, ACCESS, ACCESS, told, clear),
+            # without a request it is the ends' business
+            (secured, False, ACCESS, CORE, told, Decision(True, secured)),
+            (secured, False, CORE, ACCESS, told, Decision(True, secured)),
+            # the core cannot ask
+            (secured, True, CORE, ACCESS, told, Decision(True, secured)),
+            (plain, False, CORE, ACCESS, told, Decision(False, secured, True)),
+            (plain, False, CORE, ACCESS, other, clear),
+            (plain, False, CORE, ACCESS, Terms(), clear),
+            (plain, False, CORE, ACCESS, e2ae("webrtc"), Decision(False, channel)),
+            (plain, False, ACCESS, CORE, told, clear),
+            (plain, True, ACCESS, CORE, told, None),
+            ("UDPTL", False, CORE, CORE, told, Decision(False, "UDPTL")),
+            (channel, False, ACCESS, CORE, other, clear),
+            (channel, True, ACCESS, CORE, other, clear),
+            (channel, False, ACCESS, ACCESS, told, Decision(False, secured, True)),
+        ):
+            fax = Section("image", 4000, proto, ("t38",), lines=[REQUESTED] if asks else [])
+            if expected is None:
+                self.assertRaises(NegotiationError, decide, fax, near, far, terms)
+            else:
+                self.assertEqual(decide(fax, near, far, terms), expected, (proto, asks, near, far))
+
     def test_R_07_noKeys(self) -> None:
         """
         A request for a section without keys is refused.

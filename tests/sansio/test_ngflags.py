@@ -10,11 +10,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from e2aegw.errors import UsageError
 from e2aegw.sansio import ngeffects, ngflags
-from e2aegw.sansio.ngflags import FLAGS, Place, Policy, Request
+from e2aegw.sansio.ngflags import FLAGS, MAX_KNOWN, Place, Policy, Reader, Request
 from e2aegw.sansio.sdp import Side
 from e2aegw.sansio.terms import ICE, Kind, Terms
 
 SIDES = {"access": Side.ACCESS, "core": Side.CORE}
+_NAMES = sorted({n for f in FLAGS for n in f.names} - {"command"})
+_VALUES = (
+    st.booleans() | st.integers(0, 2) | st.floats() | st.sampled_from(("1", "off", "core", "demux"))
+) | st.lists(st.sampled_from(("1", "off", "core", "demux", 1)), max_size=2)
 
 
 def read(command: str = "offer", **keys: Any) -> Request:
@@ -417,6 +421,69 @@ class Reading(SynchronousTestCase):
             self.assertIn("Unknown direction", str(e))
         else:
             self.assertIsInstance(hash(request.terms), int)
+
+
+class ReaderTests(SynchronousTestCase):
+    """
+    What is remembered of flags.
+    """
+
+    def setUp(self) -> None:
+        """
+        Know nothing.
+        """
+        self.reader = Reader(SIDES)
+        self.offer = {
+            "command": "offer",
+            "direction": ["access", "core"],
+            "rtcp-mux": ["demux"],
+            "TOS": 184,
+        }
+
+    def test_same(self) -> None:
+        """
+        The same flags with another call mean the same, and the call is the
+        other one.
+        """
+        first = self.reader.read({**self.offer, "call-id": "a", "from-tag": "b", "sdp": "v=0"})
+        second = self.reader.read({**self.offer, "call-id": "c", "from-tag": "d", "sdp": "v=1"})
+        self.assertEqual((first.callID, first.fromTag, first.sdp), ("a", "b", "v=0"))
+        self.assertEqual((second.callID, second.fromTag, second.sdp), ("c", "d", "v=1"))
+        self.assertIs(first.terms, second.terms)
+        self.assertEqual(first.terms.tos, 184)
+
+    def test_refused(self) -> None:
+        """
+        What is refused or unknown is so each time.
+        """
+        for _ in range(2):
+            request = self.reader.read({**self.offer, "flags": ["inject-DTMF", "strange"]})
+            self.assertEqual((request.warnings, request.unknown), (("inject-DTMF",), ("strange",)))
+            self.assertRaises(UsageError, self.reader.read, {**self.offer, "direction": ["nowhere"]})
+
+    def test_bounded(self) -> None:
+        """
+        Neither many flags nor long ones fill memory.
+        """
+        for number in range(3 * MAX_KNOWN):
+            self.assertEqual(self.reader.read({**self.offer, "label": str(number)}).label, str(number))
+            self.reader.read({**self.offer, "label": f"{number}" + 1000 * "x"})
+        self.assertLessEqual(len(self.reader._known), MAX_KNOWN)
+
+    @settings(deadline=None)
+    @given(st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=4))
+    def test_anything(self, fields: dict[str, Any]) -> None:
+        """
+        Remembered or not, a message means the same.
+        """
+        message = {"command": "offer", **fields}
+        try:
+            expected = ngflags.read(message, SIDES)
+        except UsageError:
+            self.assertRaises(UsageError, self.reader.read, message)
+        else:
+            for _ in range(2):
+                self.assertEqual(self.reader.read(message), expected)
 
 
 class Table(SynchronousTestCase):

@@ -14,6 +14,14 @@ from tests.sansio.udptlcodec import Codec, decode, encode
 PACKETS = st.binary(max_size=300)
 #: T.38 data of a page at 14,400 bit/s, as a terminal sends it.
 IFP = bytes.fromhex("c0018000 27") + bytes(range(40))
+#: What rtpengine's gateway for T.38 sends, with redundancy and with parity.
+FOREIGN = (
+    "000001000000",
+    "000406c001800000c1000306c001800000c806c001800000ff0106",
+    "000b0100000303c0011003c0012006c00180000020",
+    "000406c001800000c180010103010606c001800000ff06c001800000c8",
+    "000b01008001030306c001800000df06c0012000008d06c001100000de",
+)
 
 
 def whole(data: bytes) -> bool:
@@ -45,6 +53,17 @@ class WholeTests(SynchronousTestCase):
         ):
             self.assertTrue(whole(data), data[:20])
             self.assertGreaterEqual(len(data), SHORTEST)
+
+    def test_foreign(self) -> None:
+        """
+        What another implementation writes is whole, and is not when it is cut.
+        """
+        for text in FOREIGN:
+            data = bytes.fromhex(text)
+            self.assertTrue(whole(data), text)
+            decode(data)
+            for size in range(len(data)):
+                self.assertFalse(whole(data[:size]), (text, size))
 
     def test_cut(self) -> None:
         """

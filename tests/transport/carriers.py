@@ -18,7 +18,8 @@ from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.testing import MemoryNetwork
-from e2aegw.transport.channel import ChannelCarrier, DataChannel
+from e2aegw.transport.channel import ChannelCarrier
+from e2aegw.transport.datachannel import DataChannel
 from e2aegw.transport.dtls import DTLSTransport
 
 OFFER = Terms(kind=Kind.OFFER)

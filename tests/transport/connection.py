@@ -58,13 +58,15 @@ class Connection(StringTransportWithDisconnection):
         self.protocol.connectionLost(Failure(ConnectionLost()))
 
 
-def join(protocol: Any, host: str = "198.51.100.7") -> Connection | None:
+def join(
+    protocol: Any, host: str = "198.51.100.7", connection: Connection | None = None
+) -> Connection | None:
     """
     Give a protocol a connection, if there is one.
     """
     if protocol is None:
         return None
-    connection = Connection()
+    connection = Connection() if connection is None else connection
     connection.protocol = protocol
     connection.peerAddr = IPv4Address("TCP", host, 40000)
     protocol.makeConnection(connection)

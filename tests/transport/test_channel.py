@@ -17,7 +17,8 @@ from e2aegw.sansio.datachannel import FORMAT, ChannelMap
 from e2aegw.sansio.dcep import Open
 from e2aegw.sansio.events import AssociationLost, ChannelOpened, ChannelRefused, Secured
 from e2aegw.sansio.sdp import Line, Section
-from e2aegw.transport.channel import HIGH_WATER, LOW_WATER, MAX_MESSAGE, MAX_NAMED
+from e2aegw.transport.channel import MAX_MESSAGE, MAX_NAMED
+from e2aegw.transport.datachannel import HIGH_WATER, LOW_WATER
 from tests.transport.carriers import ANSWER, CHAT, FILES, OFFER, CarrierTestCase, Recorder
 
 #: Applications' records of DTLS.
@@ -332,7 +333,8 @@ class CarrierTests(CarrierTestCase):
         _, far = self.answerer.share(CHAT)
         self.negotiate()
         for party in (self.offerer, self.answerer):
-            party.carrier.dtls._renew()
+            dtls: Any = party.carrier.dtls
+            dtls._renew()
         self.negotiate()
         self.assertEqual((near.life, far.life), (["opened", "lost", "opened"],) * 2)
         here.write(b"again")

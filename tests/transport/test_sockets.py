@@ -272,13 +272,15 @@ class PortTests(SocketTestCase):
     def test_second(self) -> None:
         """
         A second socket on the port hears one party, the first everybody else,
-        and it has the traffic class of the first.
+        and it has the traffic class and the buffer of the first.
         """
         port = self.bind()
         port.setTOS(184)
         second = port.connected(self.sender.getsockname())
         self.addCleanup(second.close)
         self.assertEqual(second.getsockopt(socket.IPPROTO_IP, socket.IP_TOS), 184)
+        sizes = [each.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for each in (port.socket, second)]
+        self.assertEqual(sizes[0], sizes[1])
         stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(stranger.close)
         self.sender.sendto(b"friend", port.address)

@@ -54,8 +54,8 @@ class Settings:
         sent if the other side accepts them (RFC 9653).  It needs DTLS
         underneath.
     @ivar lossTolerant: whether losses that do not come with a queue leave the
-        sending rate alone, for the sake of lossy paths.  RFC 9260 clause 7.2
-        does not know of that.
+        sending rate alone, for the sake of lossy paths.  RFC 9260 clause 7
+        allows only to be more conservative than it is, which this is not.
     @ivar rtoInitial: the retransmission timeout before there is a measurement.
     @ivar rtoMin: its lower bound.  RFC 9260 clause 16 recommends a second;
         200 ms of the other side's delayed acknowledgement and as much again
