@@ -3,7 +3,9 @@ What a UE that registered, or did not, is refused: with an event, and without a
 word in the clear.
 """
 
+import re
 import socket
+import struct
 from functools import partial
 
 from tests.peers.deadline import until
@@ -15,8 +17,8 @@ from tests.peers.streamcase import HOST, REQUESTED, StreamTestCase, portOf
 from tests.peers.tlsends import OpenSSL, Pipe, move, store
 from tests.transport.tlspeer import OTHERS, THEIRS, fingerprintOf
 
-#: What the telephone would like the UE to hear, again and again.
-SECRET = b"MSRP d93kswow SEND\r\nnobody is to read this\r\n-------d93kswow$\r\n"
+#: What nobody is to hear of a connection that must not be.
+SECRET = b"nobody is to read this"
 #: Nothing that a UE understands.
 ANCIENT = ("-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
 _HEAD = ("v=0", f"o=- 1 1 IN IP4 {HOST}", "s=-", f"c=IN IP4 {HOST}", "t=0 0")
@@ -146,15 +148,22 @@ class HandshakeTestCase(StreamTestCase):
         self.accessWire.end()
         octets = self.accessWire.octets()
         self.assertGreater(len(octets), 1000)
-        self.assertNotIn(b"nobody is to read this", octets)
+        self.assertNotIn(SECRET, octets)
+        self.coreWire.end()
+        self.assertIn(SECRET, self.coreWire.octets())
 
-    def talk(self) -> socket.socket:
+    def secret(self) -> bytes:
+        """
+        A message of the telephone's that has the secret in it.
+        """
+        raise NotImplementedError
+
+    def talk(self) -> None:
         """
         The telephone talks to whoever may be there.
         """
         connection = self.taken() if self.connects else self.connected()
-        connection.sendall(SECRET)
-        return connection
+        connection.sendall(self.secret())
 
     def refuseClients(self) -> None:
         """
@@ -171,7 +180,7 @@ class HandshakeTestCase(StreamTestCase):
         self.assertFailed(self.client(None, *ANCIENT), "no common version")
         with socket.create_connection((HOST, portOf(self.near)), 10) as plain:
             pipe = Pipe(plain.fileno(), plain.fileno(), None)
-            pipe.send(SECRET.replace(b"nobody is", b"everybody"))
+            pipe.send(b"MSRP a786hjs2 SEND\r\n")
             move([pipe], lambda: pipe.closed)
             self.assertEqual(pipe.received, b"")
         self.assertEqual(self.event("HandshakeFailed")["reason"], "not protected")
@@ -204,8 +213,19 @@ class MessageTests(HandshakeTestCase):
         """
         super().setUp()
         self.ueSays = ("a=accept-types:*", f"a=path:msrps://{HOST}:{self.waiting}/terminal12;tcp")
-        path = f"a=path:msrp://{HOST}:{self.listening}/telephone12;tcp"
-        self.telephoneSays = ("a=accept-types:*", path)
+        self.path = f"msrp://{HOST}:{self.listening}/telephone12;tcp"
+        self.telephoneSays = ("a=accept-types:*", f"a=path:{self.path}")
+
+    def secret(self) -> bytes:
+        """
+        See L{HandshakeTestCase}.
+        """
+        (ours,) = re.findall(r"a=path:(\S+)", self.far)
+        head = (
+            f"MSRP d93kswow SEND\r\nTo-Path: {ours}\r\nFrom-Path: {self.path}\r\nMessage-ID: 12339sdq\r\n"
+            f"Byte-Range: 1-{len(SECRET)}/{len(SECRET)}\r\nContent-Type: text/plain\r\n\r\n"
+        )
+        return head.encode() + SECRET + b"\r\n-------d93kswow$\r\n"
 
     def test_R_47_clients(self) -> None:
         """
@@ -235,6 +255,15 @@ class FloorTests(HandshakeTestCase):
     media, plain, secured = "application", "TCP/BFCP", "TCP/TLS/BFCP"
     ueSays = ("a=floorctrl:c-only", "a=bfcpver:1", "a=connection:new")
     telephoneSays = ("a=floorctrl:s-only", "a=bfcpver:1", "a=connection:new")
+
+    def secret(self) -> bytes:
+        """
+        See L{HandshakeTestCase}: a FloorStatus with a STATUS-INFO (RFC 8855
+        clause 5.2.9).
+        """
+        attribute = bytes([9 << 1, 2 + len(SECRET)]) + SECRET
+        attribute += bytes(-len(attribute) % 4)
+        return struct.pack("!BBHIHH", 0x20, 8, len(attribute) // 4, 4321, 0, 1234) + attribute
 
     def test_R_47_clients(self) -> None:
         """
