@@ -173,9 +173,17 @@ class HandshakeTests(SynchronousTestCase):
         it pass.
         """
         seen: list[bytes] = []
+
+        def judging(verdict: bool | None) -> Judge:
+            def judge(der: bytes) -> bool | None:
+                seen.append(der)
+                return verdict
+
+            return judge
+
         for client in (False, True):
             for verdict in (True, None):
-                ours, _ = established(client=client, judge=lambda der, v=verdict: (seen.append(der), v)[1])
+                ours, _ = established(client=client, judge=judging(verdict))
                 self.assertTrue(ours.established)
                 self.assertEqual(ours.certificate, seen[-1])
                 self.assertEqual(ours.chain()[0], THEIRS.certificate)
