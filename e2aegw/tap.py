@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.usage import Options as BaseOptions
 
 from e2aegw.errors import ConfigError
-from e2aegw.gateway.config import Config, checkFree, load
+from e2aegw.gateway.config import Config, checkFree, load, wired
 from e2aegw.gateway.control import NGControl
 from e2aegw.gateway.eventlines import EventLines
 from e2aegw.gateway.service import Gateway
@@ -25,12 +25,19 @@ class Options(BaseOptions):
     The command's options.
     """
 
-    synopsis = "[--config FILE]"
+    synopsis = "[--config FILE] | --access END --core END"
     longdesc = (
         "The access gateway of 3GPP TS 33.328: protected media at the edge, plain media inside."
         "  It is driven over rtpengine's ng protocol."
+        "  With --access and --core it needs neither a configuration nor a controller: it is one pipeline"
+        "  between two ends, such as"
+        "  --access 'dtls-udptl:port=4000:fingerprint=sha-256 AB\\:CD...' --core 'udptl:to=192.0.2.9\\:4000'."
     )
-    optParameters = [["config", "c", "/etc/e2aegw/gateway.toml", "The configuration file."]]  # noqa: RUF012
+    optParameters = [  # noqa: RUF012
+        ["config", "c", "/etc/e2aegw/gateway.toml", "The configuration file."],
+        ["access", None, None, "The protected end of the only pipeline."],
+        ["core", None, None, "Its other end."],
+    ]
 
     def opt_version(self) -> None:
         """
@@ -47,7 +54,12 @@ class Options(BaseOptions):
         line.
         """
         try:
-            config = load(self["config"])
+            if self["access"] is None and self["core"] is None:
+                config = load(self["config"])
+            elif self["access"] is None or self["core"] is None:
+                raise ConfigError("--access and --core need each other")
+            else:
+                config = wired(self["access"], self["core"])
             checkFree(config)
             self.service = build(config)
         except ConfigError as e:

@@ -69,8 +69,8 @@ def tables(struct: Any, path: str = "") -> dict[str, dict[str, tuple[str, str]]]
         if inner:
             name = f"[{path}{field.name}]"
             found |= tables(inner[0], f"{path}{field.name}.")
-            if name == "[route]":
-                found["[[route]]"] = found.pop(name)
+            if name in ("[route]", "[pipeline]"):
+                found[f"[{name}]"] = found.pop(name)
             continue
         default = field.default
         if field.default_factory is not msgspec.NODEFAULT:

@@ -88,6 +88,17 @@ class SRTPAdapter(RTPAdapter):
         if media is not None:
             self._rekey(*media)
 
+    def preset(self, crypto: str) -> None:
+        """
+        Protect what we send with keys that the configuration has, and not with
+        fresh ones.
+
+        @param crypto: the value of a C{crypto} attribute.
+
+        @raise NegotiationError: it is malformed.
+        """
+        self._offered = (sdes.Crypto.parse(crypto),)
+
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
         See L{ILegPart}.

@@ -17,6 +17,7 @@ import msgspec
 from cryptography import x509
 
 from e2aegw.errors import ConfigError
+from e2aegw.gateway.pipelineend import PipelineEnd
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.datachannel import IN_BAND
 from e2aegw.sansio.sdp import Side, family
@@ -79,6 +80,18 @@ class RouteTable(_Struct, frozen=True):
     through: list[str] = []
 
 
+class PipelineTable(_Struct, frozen=True):
+    """
+    C{[[pipeline]]}.
+    """
+
+    name: str
+    access: str
+    core: str
+    through: list[str] = []
+    connections: int = 1000
+
+
 class DTLSTable(_Struct, frozen=True):
     """
     C{[dtls]}.
@@ -138,7 +151,8 @@ class FileTable(_Struct, frozen=True):
     """
 
     side: SidesTable
-    route: list[RouteTable]
+    route: list[RouteTable] = []
+    pipeline: list[PipelineTable] = []
     control: ControlTable = ControlTable()
     adapter: dict[str, dict[str, Any]] = {}
     filter: dict[str, dict[str, Any]] = {}
@@ -173,6 +187,7 @@ class Config:
 
     @ivar sides: addresses and ports.
     @ivar routes: which adapters and filters belong together.
+    @ivar pipelines: what is wired without a controller.
     @ivar options: for each adapter, its factory's keyword arguments.
     @ivar filterOptions: the same for each filter.
     @ivar ng: where to listen for controllers.
@@ -186,6 +201,7 @@ class Config:
 
     sides: dict[Side, SideConfig]
     routes: tuple[RouteTable, ...]
+    pipelines: tuple[PipelineTable, ...]
     options: dict[str, dict[str, Any]]
     filterOptions: dict[str, dict[str, Any]]
     ng: tuple[tuple[str, int], ...]
@@ -230,6 +246,12 @@ def checkFree(config: Config) -> None:
     wanted = [("control.ng", each, socket.SOCK_DGRAM) for each in config.ng]
     if config.demo is not None:
         wanted.append(("demo.http", config.demo, socket.SOCK_STREAM))
+    for pipeline in config.pipelines:
+        for side, end in zip((Side.ACCESS, Side.CORE), ends(pipeline), strict=True):
+            if end.port is not None and (end.listens or not end.kind.stream):
+                host = end.interface or config.sides[side].addresses[0][0]
+                kind = socket.SOCK_STREAM if end.kind.stream else socket.SOCK_DGRAM
+                wanted.append((f"pipeline.{pipeline.name}.{side.value}", (host, end.port), kind))
     for key, (host, port), kind in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:
@@ -255,8 +277,10 @@ def _check(table: FileTable, folder: Path) -> Config:
         Side.CORE: _side("core", table.side.core, folder),
     }
     _checkOverlap(sides[Side.ACCESS], sides[Side.CORE])
-    if not table.route:
+    if not table.route and not table.pipeline:
         raise ConfigError("route: there is none")
+    for each in table.pipeline:
+        _checkPipeline(each, table)
     for name, value in (
         ("limits.calls", table.limits.calls),
         ("limits.media_timeout", table.limits.media_timeout),
@@ -272,10 +296,12 @@ def _check(table: FileTable, folder: Path) -> Config:
         if name not in IN_BAND:
             raise ConfigError(f"policy.channels: {name} is not one of {', '.join(IN_BAND)}")
     used = {name for route in table.route for name in (route.access, route.core)}
+    used |= {end.kind.adapter for each in table.pipeline for end in ends(each)}
     for name in table.adapter:
         if name not in used:
             raise ConfigError(f"adapter.{name}: no route uses it")
     seated = {name for route in table.route for name in route.through}
+    seated |= {name for pipeline in table.pipeline for name in pipeline.through}
     for name in table.filter:
         if name not in seated:
             raise ConfigError(f"filter.{name}: no route goes through it")
@@ -283,6 +309,7 @@ def _check(table: FileTable, folder: Path) -> Config:
     return Config(
         sides=sides,
         routes=tuple(table.route),
+        pipelines=tuple(table.pipeline),
         options=table.adapter,
         filterOptions=table.filter,
         ng=tuple(_endpoint("control.ng", each) for each in ng),
@@ -296,6 +323,55 @@ def _check(table: FileTable, folder: Path) -> Config:
         eventsOverTCP=_receiver("events.tcp", table.events.tcp),
         demo=None if table.demo is None else _endpoint("demo.http", table.demo.http),
     )
+
+
+def wired(access: str, core: str) -> Config:
+    """
+    The configuration of a static pipeline and nothing else.
+
+    @param access: see L{PipelineEnd.parse}.
+    @param core: the same.
+
+    @raise ConfigError: they are wrong, or do not go together.
+    """
+    sides = SidesTable(
+        access=SideTable(address=AUTO, ports="30000-34999"), core=SideTable(address=AUTO, ports="35000-39999")
+    )
+    pipeline = PipelineTable(name="pipeline", access=access, core=core)
+    return _check(FileTable(side=sides, pipeline=[pipeline]), Path())
+
+
+def ends(table: PipelineTable) -> tuple[PipelineEnd, PipelineEnd]:
+    """
+    What a static pipeline is wired between.
+
+    @raise ConfigError: an end is wrong.
+    """
+    prefix = f"pipeline.{table.name}"
+    return PipelineEnd.parse(f"{prefix}.access", table.access), PipelineEnd.parse(
+        f"{prefix}.core", table.core
+    )
+
+
+def _checkPipeline(table: PipelineTable, file: FileTable) -> None:
+    prefix = f"pipeline.{table.name}"
+    if [each.name for each in file.pipeline].count(table.name) > 1:
+        raise ConfigError(f"{prefix}: there are two of that name")
+    if table.connections < 1:
+        raise ConfigError(f"{prefix}.connections: {table.connections} are none")
+    access, core = ends(table)
+    if access.kind.medium != core.kind.medium:
+        raise ConfigError(f"{prefix}: {access.scheme} and {core.scheme} have nothing in common")
+    if access.kind.stream and access.listens == core.listens:
+        raise ConfigError(f"{prefix}: one end has to connect (to=), and the other has to wait")
+    for name, end, side in (("access", access, file.side.access), ("core", core, file.side.core)):
+        trusted = end.kind.stream and side.authorities
+        if end.kind.secured and not end.fingerprints and not trusted:
+            raise ConfigError(f"{prefix}.{name}: {end.scheme} needs fingerprint=")
+        if end.listens and end.port is None:
+            raise ConfigError(f"{prefix}.{name}: needs port=")
+        if end.interface is not None:
+            _checkOurs(f"{prefix}.{name}: interface", end.interface)
 
 
 def _side(name: str, table: SideTable, folder: Path) -> SideConfig:

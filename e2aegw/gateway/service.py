@@ -18,10 +18,20 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from e2aegw.errors import ConfigError, NegotiationError, ResourceError
-from e2aegw.gateway.config import Config, EventsTable, LimitsTable, PolicyTable, SideConfig, load
+from e2aegw.gateway.config import (
+    Config,
+    EventsTable,
+    LimitsTable,
+    PipelineTable,
+    PolicyTable,
+    SideConfig,
+    ends,
+    load,
+)
 from e2aegw.gateway.ports import PortPool
 from e2aegw.gateway.registry import loadFactory, loadFilter
 from e2aegw.gateway.session import Session
+from e2aegw.gateway.static import StaticPipeline, Wiring
 from e2aegw.interfaces import IDatagramNetwork, IDatapath, IGateway, IGatewayObserver, ISession
 from e2aegw.sansio import tls
 from e2aegw.sansio.certificate import Identity
@@ -113,6 +123,7 @@ class Gateway(Service):
         limits: LimitsTable = _LIMITS,
         policy: PolicyTable = _POLICY,
         patience: float = EventsTable().media_stopped,
+        wirings: Sequence[Wiring] = (),
         network: IDatagramNetwork | None = None,
         datapath: IDatapath | None = None,
     ) -> None:
@@ -127,6 +138,7 @@ class Gateway(Service):
             made, when it is needed, if there is none.
         @param patience: seconds without a packet from a party after which its
             media has stopped; 0 is never.
+        @param wirings: pipelines that need no controller.
         @param network: where ports come from, if not from the system.
         @param datapath: what moves packets of settled pipelines; with the
             system's ports it is L{SocketDatapath}, unless the policy says no.
@@ -150,7 +162,7 @@ class Gateway(Service):
             if datapath is None and policy.offload:
                 self.datapath = SocketDatapath(system.poller)
         self._pools = {side: _pools(network, reactor, config) for side, config in sides.items()}
-        self._profiles = _profiles(self._routes)
+        self._profiles = _profiles((*self._routes, *(Route(*each.adapters) for each in wirings)))
         self.subprotocols = _subprotocols(self._routes)
         self._signed = identity is not None
         identity = identity or self._newIdentity()
@@ -167,6 +179,7 @@ class Gateway(Service):
         self._trust = {side: config.trust for side, config in sides.items()}
         self._nativeEndpoint: Endpoint | None = None
         self._madeRSA: Identity | None = None
+        self.pipelines = [StaticPipeline(reactor, network, self, each) for each in wirings]
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
 
@@ -191,15 +204,19 @@ class Gateway(Service):
 
             reactor = installed
         names = {name for route in config.routes for name in (route.access, route.core)}
+        names |= {end.kind.adapter for each in config.pipelines for end in ends(each)}
         factories = {name: loadFactory(name, config.options.get(name, {})) for name in sorted(names)}
         seated = {name for route in config.routes for name in route.through}
+        seated |= {name for pipeline in config.pipelines for name in pipeline.through}
         filters = {name: loadFilter(name, config.filterOptions.get(name, {})) for name in sorted(seated)}
-        for route in config.routes:
-            for name in route.through:
-                if filters[name].medium != factories[route.access].medium:
+        through = [(route.access, route.through) for route in config.routes]
+        through += [(ends(each)[0].kind.adapter, each.through) for each in config.pipelines]
+        for adapter, seats in through:
+            for name in seats:
+                if filters[name].medium != factories[adapter].medium:
                     raise ConfigError(
                         f"filter.{name}: it is for {filters[name].medium},"
-                        f" and adapter.{route.access} for {factories[route.access].medium}"
+                        f" and adapter.{adapter} for {factories[adapter].medium}"
                     )
         return cls(
             reactor,
@@ -217,6 +234,9 @@ class Gateway(Service):
             limits=config.limits,
             policy=config.policy,
             patience=config.events.media_stopped,
+            wirings=[
+                _wiring(each, factories, filters, config.limits.media_timeout) for each in config.pipelines
+            ],
         )
 
     # IGateway
@@ -262,6 +282,8 @@ class Gateway(Service):
             for side, pools in self._pools.items()
         )
         self._log.info("gateway started: {sides}", sides=sides)
+        for each in self.pipelines:
+            each.startService()
 
     def stopService(self) -> Any:
         """
@@ -292,6 +314,9 @@ class Gateway(Service):
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         self._deadline = None
+        for each in self.pipelines:
+            if each.running:
+                each.stopService()
         for session in list(self.sessions):
             with self._log.failureHandler("ending a call"):
                 session.close()
@@ -355,6 +380,28 @@ class Gateway(Service):
                 lossTolerant=policy.loss_tolerant,
             )
         )
+
+    def build(self, kind: str, side: Side, ports: Any) -> Any:
+        """
+        See L{e2aegw.gateway.static.Parts}.
+        """
+        return KINDS[kind](
+            Materials(
+                self._reactor,
+                ports,
+                ports,
+                self._commonEndpoint,
+                self._commonNativeEndpoint,
+                self._commonTLSEndpoint,
+                self._trust[side],
+            )
+        )
+
+    def pool(self, side: Side) -> PortPool:
+        """
+        See L{e2aegw.gateway.static.Parts}.
+        """
+        return next(iter(self._pools[side].values()))
 
     def carrier(self, records: BundleRecords) -> ChannelCarrier:
         """
@@ -567,6 +614,20 @@ def _pools(network: IDatagramNetwork, reactor: Any, side: SideConfig) -> dict[in
         if version not in pools:
             pools[version] = PortPool(network, host, *side.ports, advertised=said, streams=reactor)
     return pools
+
+
+def _wiring(
+    table: PipelineTable, factories: Mapping[str, Any], filters: Mapping[str, Any], patience: float
+) -> Wiring:
+    access, core = ends(table)
+    return Wiring(
+        table.name,
+        (access, core),
+        (factories[access.kind.adapter], factories[core.kind.adapter]),
+        tuple(filters[each] for each in table.through),
+        table.connections,
+        patience,
+    )
 
 
 def _profiles(routes: Sequence[Route]) -> tuple[Profile, ...]:

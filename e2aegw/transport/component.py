@@ -129,6 +129,14 @@ class Component:
                 self._notify(PathChanged(reason="the description says another address"))
             self.remote = remote
 
+    def expectAnybody(self) -> None:
+        """
+        No description says where the remote party is: it is whoever comes
+        first, and whenever that is.
+        """
+        self.held = False
+        self._latchUntil = float("inf")
+
     def settle(self, address: Address) -> None:
         """
         The remote party has proven to be here.

@@ -5,7 +5,10 @@ DTLS that carries a medium itself, with its packets in records: UDPTL (RFC
 
 from typing import Any
 
+from twisted.python.failure import Failure
+
 from e2aegw.interfaces import Address
+from e2aegw.sansio.events import LegLost
 from e2aegw.sansio.flow import Path
 from e2aegw.transport.component import Component
 from e2aegw.transport.dtls import DTLSTransport, Secure
@@ -77,6 +80,10 @@ class DTLSDataTransport(DTLSTransport):
     def _recordReceived(self, number: int, secure: Secure, data: bytes) -> None:
         self._taken = True
         super()._recordReceived(number, secure, data)
+
+    def _lost(self, reason: Failure) -> None:
+        super()._lost(reason)
+        self.notify(LegLost(reason=reason.getErrorMessage()))
 
     def _end(self, number: int) -> None:
         super()._end(number)

@@ -125,6 +125,14 @@ class UDPTransport:
         """
         self.components[0].datagramReceived(data, source)
 
+    def expectAnybody(self) -> None:
+        """
+        No description says where the remote party is: it is whoever comes
+        first.
+        """
+        for component in self.components:
+            component.expectAnybody()
+
     def loseConnection(self) -> None:
         """
         See L{IMediaTransport}.

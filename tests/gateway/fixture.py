@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from e2aegw.adapter import relay, rtp, srtp
 from e2aegw.gateway.config import LimitsTable, PolicyTable, SideConfig
 from e2aegw.gateway.service import Gateway, Route
-from e2aegw.interfaces import Address
+from e2aegw.interfaces import Address, IGatewayObserver
 from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.events import Event
 from e2aegw.sansio.sdp import Side
@@ -24,6 +25,7 @@ ACCESS, CORE = "198.51.100.1", "203.0.113.1"
 ACCESS6, CORE6 = "2001:db8:a::1", "2001:db8:c::1"
 
 
+@implementer(IGatewayObserver)
 class Witness:
     """
     Remembers what happened.

@@ -154,6 +154,7 @@ class ConfigTests(SynchronousTestCase):
                     ),
                 },
                 routes=(RouteTable(access="srtp", core="rtp"),),
+                pipelines=(),
                 options={},
                 filterOptions={},
                 ng=(),

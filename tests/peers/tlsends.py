@@ -149,6 +149,14 @@ class OpenSSL:
         """
         self._popen.wait(PATIENCE)
 
+    def quit(self) -> None:
+        """
+        Have nothing more to say, so that it says goodbye and ends.
+        """
+        assert self._popen.stdin is not None
+        self._popen.stdin.close()
+        self.wait()
+
     def end(self) -> None:
         """
         End it.

@@ -1,0 +1,3 @@
+Static pipelines: ``[[pipeline]]`` in the configuration, or ``twistd e2aegw --access ...
+--core ...``, wires a protected end to a plain one without any controller: a TLS
+terminator, DTLS in front of a fax server, SRTP with fixed keys.
