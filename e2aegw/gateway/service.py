@@ -67,6 +67,9 @@ _LOOKS = 6
 _LOOKS_FOR_MEDIA = 2
 #: What the end-to-end adapters speak.
 _SEALED = "sealed"
+#: The kinds of transport in which terminals that are no browsers protect what
+#: they say.
+_NATIVE = frozenset({"dtls", "tls"})
 #: The kind of transport that is a data channel.
 _CHANNEL = "channel"
 #: The longest reason that the log shows: it may have words of a description.
@@ -161,6 +164,7 @@ class Gateway(Service):
         self._pools = {side: _pools(network, reactor, config) for side, config in sides.items()}
         self._profiles = _profiles((*self._routes, *(Route(*each.adapters) for each in wirings)))
         self.subprotocols = _subprotocols(self._routes)
+        self._signed = identity is not None
         identity = identity or self._newIdentity()
         self._identity, self._rsa = identity, rsa
         # Data channels may come to any association that a browser has (RFC
@@ -171,9 +175,10 @@ class Gateway(Service):
             for factory in (route.access, route.core)
         )
         self._endpoint = Endpoint(identity, self._profiles, dataless=self._dataless)
-        self._tlsEndpoint = tls.Endpoint(identity)
+        self._tlsEndpoint: tls.Endpoint | None = None
         self._trust = {side: config.trust for side, config in sides.items()}
         self._nativeEndpoint: Endpoint | None = None
+        self._madeRSA: Identity | None = None
         self.pipelines = [StaticPipeline(reactor, network, self, each) for each in wirings]
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
@@ -263,9 +268,9 @@ class Gateway(Service):
         kinds = {
             kind for each in self._routes for one in (each.access, each.core) for kind in one.protos.values()
         }
-        if "dtls" in kinds and IReactorThreads.providedBy(self._reactor):
+        if not kinds.isdisjoint(_NATIVE) and IReactorThreads.providedBy(self._reactor):
             # An RSA key takes as long as thousands of packets.
-            self._reactor.callInThread(self._commonNativeEndpoint)
+            self._reactor.callInThread(self._commonRSA)
         timeouts = (self.limits.media_timeout, self.limits.silent_timeout, self.limits.offer_timeout)
         looks = [each / _LOOKS for each in timeouts if each]
         if self._patience:
@@ -577,6 +582,10 @@ class Gateway(Service):
         return Endpoint(self._newIdentity())
 
     def _commonTLSEndpoint(self) -> tls.Endpoint:
+        if self._tlsEndpoint is None:
+            # Who has certificates signed does not want to show one that is not.
+            rsa = self._rsa if self._signed else self._commonRSA()
+            self._tlsEndpoint = tls.Endpoint(self._identity, rsa=rsa)
         return self._tlsEndpoint
 
     def _anonymousTLSEndpoint(self) -> tls.Endpoint:
@@ -584,10 +593,19 @@ class Gateway(Service):
 
     def _commonNativeEndpoint(self) -> Endpoint:
         if self._nativeEndpoint is None:
-            if self._rsa is None and not self._identity.isRSA:
-                self._rsa = Identity.generateRSA(datetime.datetime.now(datetime.UTC))
-            self._nativeEndpoint = Endpoint(self._identity, rsa=self._rsa)
+            self._nativeEndpoint = Endpoint(self._identity, rsa=self._commonRSA())
         return self._nativeEndpoint
+
+    def _commonRSA(self) -> Identity | None:
+        """
+        The second certificate, for terminals that are no browsers.
+        """
+        if self._madeRSA is None:
+            made = self._rsa
+            if made is None and not self._identity.isRSA:
+                made = Identity.generateRSA(datetime.datetime.now(datetime.UTC))
+            self._madeRSA = made
+        return self._madeRSA
 
     def _newIdentity(self) -> Identity:
         return Identity.generate(datetime.datetime.now(datetime.UTC))

@@ -182,9 +182,11 @@ Part: TypeAlias = Request | Response
 
 def newTransaction() -> bytes:
     """
-    An identifier with 64 bits of randomness (RFC 4975 clause 7.1).
+    An identifier with more than 64 bits of randomness (RFC 4975 clause 7.1),
+    and as long as one may be: the longer it is, the faster one sees that it is
+    not in a body.
     """
-    return secrets.token_hex(8).encode()
+    return secrets.token_hex(16).encode()
 
 
 def formatHead(head: Head, transaction: bytes, toPath: bytes, fromPath: bytes, body: bool) -> bytes:

@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -29,6 +30,8 @@ _RECORD = 16384
 _OVERHEAD = 64
 #: TLS 1.2.  1.0 and 1.1 are refused (TS 33.210 clause 6.2.1).
 _TLS_1_2 = SSL.TLS1_2_VERSION
+#: The group ffdhe2048 (RFC 7919 appendix A.1).
+_GROUP = Path(__file__).with_name("ffdhe2048.pem")
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!eNULL"
 #: The records that a party may begin with, and all that there are (RFC 8446
 #: clause 5.1).
@@ -103,9 +106,15 @@ class Endpoint:
     What all connections under one certificate share.
     """
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, *, rsa: Identity | None = None) -> None:
+        """
+        @param rsa: a second certificate, for peers that have no others.  With
+            TLS 1.3, and as the server, we show the one that the other party
+            can check.  As the client of TLS 1.2, who has to decide
+            beforehand, we show this one: everybody has RSA.
+        """
         self.identity = identity
-        self.fingerprints = identity.fingerprints
+        self.fingerprints = identity.fingerprints + (() if rsa is None else rsa.fingerprints)
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(_TLS_1_2)
         context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET)
@@ -117,8 +126,13 @@ class Endpoint:
         store = context.get_cert_store()
         assert store is not None
         store.set_time(_LONG_AGO)
-        context.use_certificate(identity.certificate)
-        context.use_privatekey(identity.key)
+        # The one that comes last is the client's.
+        for each in (identity,) if rsa is None else (identity, rsa):
+            context.use_certificate(each.certificate)
+            context.use_privatekey(each.key)
+        if rsa is not None or identity.isRSA:
+            # Without a group a server has no DHE suites.
+            context.load_tmp_dh(_GROUP)
         self._context = context
 
     def connect(self, *, client: bool, judge: Judge) -> "Connection":
@@ -236,6 +250,8 @@ class Connection:
         """
         if not self.established:
             raise RemoteError("not established")
+        if not data:
+            return b""
         if len(data) <= _RECORD:
             return self._seal(data)
         whole = memoryview(data)

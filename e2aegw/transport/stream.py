@@ -32,6 +32,9 @@ LINGER = 5.0
 #: Octets that are read, and may wait to be written, at a time: four chunks of
 #: what is usual (64 KB), for which the reactor need not turn so often.
 READ = 1 << 18
+#: Pieces that are written by one call, without being put together: systems
+#: take 1024.
+_AT_ONCE = 256
 #: The media whose parties say whether a new exchange means a new connection
 #: (RFC 4145 clause 5, RFC 8856 clause 7.1).  MSRP does not (RFC 6135 clause
 #: 4.4).
@@ -66,6 +69,8 @@ class StreamConnection(Protocol):
         self.owner = owner
         self._handle: Any = None
         self._pending: list[bytes] = []
+        # Whether something may wait in the transport.
+        self._behind = False
 
     @property
     def remote(self) -> Address:
@@ -87,10 +92,17 @@ class StreamConnection(Protocol):
         what is just being read.
         """
         self._pending.append(data)
-        if not _TURN.reading:
-            self.release()
-        elif len(self._pending) == 1:
+        if len(self._pending) == 1:
+            self.postpone()
+
+    def postpone(self) -> None:
+        """
+        Call L{release} at the end of what is just being read, or now.
+        """
+        if _TURN.reading:
             _TURN.waiting.append(self)
+        else:
+            self.release()
 
     def release(self) -> None:
         """
@@ -100,19 +112,24 @@ class StreamConnection(Protocol):
         pending, self._pending = self._pending, []
         if not pending:
             return
-        transport, handle = self.transport, self._handle
-        data = pending[0] if len(pending) == 1 else b"".join(pending)
-        # What comes behind something that waits has to wait, too.
-        waiting = handle is None or getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer
-        if not waiting:
-            try:
-                sent = handle.send(data)
-            except OSError:
-                sent = 0  # The transport finds out what is the matter.
-            if sent == len(data):
-                return
-            data = data[sent:]
-        transport.write(data)
+        if self._handle is None:
+            self.transport.write(b"".join(pending))
+            return
+        if self._behind and self.transport in self.owner.writers():
+            # What comes behind something that waits has to wait, too.
+            self.transport.writeSequence(pending)
+            return
+        self._behind = False
+        try:
+            if len(pending) == 1:
+                sent = self._handle.send(pending[0])
+            else:
+                sent = self._handle.sendmsg(pending[:_AT_ONCE])
+        except OSError:
+            sent = 0  # The transport finds out what is the matter.
+        if sent < sum(map(len, pending)):
+            self._behind = True
+            self.transport.write(b"".join(pending)[sent:])
 
     def end(self) -> None:
         """
@@ -301,6 +318,13 @@ class StreamTransport:
         Where the description says that the remote party is.
         """
         return self._signalled
+
+    def writers(self) -> Sequence[Any]:
+        """
+        Which connections of the reactor's have something that waits.
+        """
+        waiting: Sequence[Any] = self._reactor.getWriters()
+        return waiting
 
     # What the session asks for
 

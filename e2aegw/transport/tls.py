@@ -57,16 +57,30 @@ class SecureConnection(StreamConnection):
         self.held: list[bytes] = []
         self.timer: IDelayedCall | None = None
         self.early = False
+        # What is not protected yet.
+        self._plain: list[bytes] = []
 
     def write(self, data: bytes) -> None:
         """
         Send, protected.
         """
-        assert self.tls is not None
-        try:
-            self.put(self.tls.send(data))
-        except RemoteError as e:
-            self.owner.counters["unsent " + e.reason] += 1
+        self._plain.append(data)
+        if len(self._plain) == 1:
+            self.postpone()
+
+    def release(self) -> None:
+        """
+        Protect what there is, all of it at once: a record of its own for each
+        of many small messages costs more than they do.
+        """
+        plain, self._plain = self._plain, []
+        if plain:
+            assert self.tls is not None
+            try:
+                self._pending.append(self.tls.send(plain[0] if len(plain) == 1 else b"".join(plain)))
+            except RemoteError as e:
+                self.owner.counters["unsent " + e.reason] += len(plain)
+        super().release()
 
     def flush(self) -> None:
         """
@@ -81,6 +95,7 @@ class SecureConnection(StreamConnection):
         """
         self.stopTimer()
         if self.tls is not None:
+            self.release()
             self.tls.close()
             self.flush()
         super().end()

@@ -25,6 +25,7 @@ from tests.fuzz import (
     srtp,
     stun,
     t140,
+    tls,
     udptl,
 )
 
@@ -85,4 +86,5 @@ target(*securityagreement.SEEDS)(securityagreement.securityAgreement)
 target(*srtp.SEEDS)(srtp.srtp)
 target(*stun.SEEDS)(stun.stun)
 target(*t140.SEEDS)(t140.t140)
+target(*tls.SEEDS)(tls.tls)
 target(*udptl.SEEDS)(udptl.udptl)

@@ -3,6 +3,7 @@ An IMS of two Kamailios: the manual's P-CSCF, and what stands for the core.
 """
 
 import datetime
+import re
 import subprocess
 from pathlib import Path
 
@@ -68,21 +69,30 @@ class PCSCF(Kamailio):
         The file, with other ports, another gateway and a certificate.
         """
         text = PCSCF_EXAMPLE.read_text()
-        for old, new in (
-            ("127.0.0.1:5060", f"127.0.0.1:{self.sipPort}"),
-            ("127.0.0.1:5061", f"127.0.0.1:{self.tlsPort}"),
-            ("127.0.0.1:8088", f"127.0.0.1:{self.webSocketPort}"),
-            ("127.0.0.1:5070", f"127.0.0.1:{self.corePort}"),
-            ("children=4", "children=1"),
-            ("CORE_PORT 5070", f"CORE_PORT {self.corePort}"),
-            ("127.0.0.1:5090", f"127.0.0.1:{self._scscf}"),
-            ("udp:127.0.0.1:2223", nodes),
-            ("/etc/kamailio/", f"{self._directory}/"),
-        ):
+        others = {
+            "127.0.0.1:5060": f"127.0.0.1:{self.sipPort}",
+            "127.0.0.1:5061": f"127.0.0.1:{self.tlsPort}",
+            "127.0.0.1:8088": f"127.0.0.1:{self.webSocketPort}",
+            "127.0.0.1:5070": f"127.0.0.1:{self.corePort}",
+            "children=4": "children=1",
+            "CORE_PORT 5070": f"CORE_PORT {self.corePort}",
+            "127.0.0.1:5090": f"127.0.0.1:{self._scscf}",
+            "udp:127.0.0.1:2223": nodes,
+            "/etc/kamailio/": f"{self._directory}/",
+        }
+        for old in others:
             if old not in text:
                 raise AssertionError(f"{old} does not stand in {PCSCF_EXAMPLE}")
-            text = text.replace(old, new)
-        return f'{text}\nloadmodule "ctl.so"\nmodparam("ctl", "binrpc", "unix:{self._control}")\n'
+        # All at once: a new port may begin like an old one.
+        text = re.sub("|".join(map(re.escape, others)), lambda found: others[found[0]], text)
+        more = (
+            'loadmodule "ctl.so"',
+            f'modparam("ctl", "binrpc", "unix:{self._control}")',
+            # What has expired is out of sight at once, but in the list of what
+            # there is only for so long.
+            'modparam("htable", "timer_interval", 1)',
+        )
+        return "\n".join([text, *more, ""])
 
     def has(self, table: str, key: str) -> bool:
         """

@@ -79,3 +79,30 @@ class RegisteredFaxTests(DTLSTestCase):
         self.called("active")
         self.assertFax(self.client(), toCore=False)
         self.hangUp()
+
+    def test_R_33_registeredUEWithAnother(self) -> None:
+        """
+        It has another certificate than it said: the event, and no page.
+        """
+        self.call("active", "sha-256 " + ":".join(["AB"] * 32))
+        self.client()
+        self.assertRefused("fingerprint mismatch")
+        self.hangUp()
+
+    def test_R_34_registeredUEWithNone(self) -> None:
+        """
+        It has none.
+        """
+        self.call("active")
+        self.client(shown=False)
+        self.assertRefused("no certificate")
+        self.hangUp()
+
+    def test_R_40_registeredUEWithDTLS10(self) -> None:
+        """
+        It has nothing better than DTLS 1.0, be it that it is called.
+        """
+        self.called("active")
+        self.client("-dtls1", "-cipher", "ALL:@SECLEVEL=0")
+        self.assertRefused("")
+        self.hangUp()

@@ -3,7 +3,6 @@ MSRP over TLS with the command C{openssl} at the terminal's end, over real
 sockets and the gateway as an operator runs it.
 """
 
-import hashlib
 import random
 import re
 import socket
@@ -20,13 +19,11 @@ from tests.peers.gateway import Gateway
 from tests.peers.ng import NG
 from tests.peers.peers import OPENSSL, needs
 from tests.peers.ports import freePort
-from tests.peers.tlsends import OpenSSL, Pipe, move, piped, store
+from tests.peers.tlsends import OpenSSL, Pipe, carry, move, piped, store
 from tests.transport.tlspeer import OTHERS, THEIRS, fingerprintOf
 
 #: Octets of the file.
 FILE = 20_000_000
-#: Octets of each of its chunks, but the last.
-CHUNK = 65536
 HOST = "127.0.0.1"
 _HEAD = f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\n"
 
@@ -126,11 +123,7 @@ class TLSTests(SynchronousTestCase):
         """
         A file of 20 MB arrives as it is.
         """
-        data = random.Random(1).randbytes(FILE)
-        near.say(data, "file", "Success-Report: yes", chunk=CHUNK)
-        move(pipes, lambda: any(each.what == b"REPORT" for each in near.requests))
-        self.assertEqual(hashlib.sha256(far.messages["file"]).digest(), hashlib.sha256(data).digest())
-        self.assertTrue(all(each.what == b"200 OK" for each in near.responses))
+        carry(random.Random(1).randbytes(FILE), near, far, pipes)
 
     def test_R_45_largeFile(self) -> None:
         """

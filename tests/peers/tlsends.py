@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -18,6 +19,8 @@ from tests.adapter.msrppeer import Endpoint
 
 #: How long a file of 20 MB may take.
 PATIENCE = 60.0
+#: Octets of each chunk of it, but the last.
+CHUNK = 65536
 _READ = 1 << 16
 
 
@@ -128,6 +131,18 @@ class OpenSSL:
         """
         return self.log.read_text(errors="replace")
 
+    def hand(self) -> tuple[IO[bytes], IO[bytes]]:
+        """
+        Have another program read what it deciphers and write what it is given.
+
+        @return: what to read, and what to write.
+        """
+        reading, writing = self._popen.stdout, self._popen.stdin
+        assert reading is not None and writing is not None
+        for each in (reading, writing):
+            os.set_blocking(each.fileno(), True)
+        return reading, writing
+
     def wait(self) -> None:
         """
         Wait for its end.
@@ -180,3 +195,18 @@ def move(pipes: Sequence[Pipe], done: Callable[[], bool], seconds: float = PATIE
         readable, writable, _ = select.select(reading, writing, [], 0.1)
         for each in pipes:
             each.move(each.reading in readable, each.writing in writable)
+
+
+def carry(data: bytes, near: Endpoint, far: Endpoint, pipes: Sequence[Pipe]) -> None:
+    """
+    Send a file in chunks of 64 KB, and have it reported.
+
+    @raise AssertionError: it does not arrive as it is.
+    """
+    near.say(data, "file", "Success-Report: yes", chunk=CHUNK)
+    move(pipes, lambda: any(each.what == b"REPORT" for each in near.requests))
+    if far.messages["file"] != data:
+        raise AssertionError("another file arrived")
+    refused = [each.what for each in near.responses if each.what != b"200 OK"]
+    if refused:
+        raise AssertionError(f"not everything was taken: {refused}")

@@ -326,7 +326,7 @@ class MessageTests(SynchronousTestCase):
         and the other party hears of one response only.
         """
         body = b"x" * 2000
-        made = sender(messages=True, limit=1000)
+        made = sender(messages=True, limit=1060)
         one = head(b"1-2000/2000", tid=b"theirs01")
         for codes, heard in (((200, 200, 200), [200]), ((413, 200, 413), [413]), ((200, 413, 200), [413])):
             out = made.send(Fragment(one, body, MORE), 0)
