@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,11 +48,19 @@ def versions() -> str:
     openssl = SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode().split()[1]
     return ", ".join(
         [
-            f"{platform.python_implementation()} {platform.python_version()}",
+            f"{platform.python_implementation()} {platform.python_version()}, {_origin()}",
             *(f"{name} {version(name)}" for name in packages),
             f"OpenSSL {openssl}",
         ]
     )
+
+
+def _origin() -> str:
+    """
+    Whose build the interpreter is: one that was built without looking at what
+    it does most is slower.
+    """
+    return "as the distribution has it" if sys.base_prefix == "/usr" else "built apart"
 
 
 def rtpengine() -> str:

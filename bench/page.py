@@ -70,6 +70,9 @@ benchmark's own end loses and delays them.
 - {versions}
 - rtpengine {rtpengine} from Debian, in userspace: `--table=-1 --num-threads=1`
 
+What version managers build is often not optimized as Debian's Python is, and makes a call
+cost 4 to 8 % more: `make PYTHON=/usr/bin/python3 bench` in a fresh clone takes Debian's.
+
 {cores} Everything goes over the loopback interface, where there is no
 network card to wait for, and where the kernel delivers a packet in the sender's
 time: to send costs more, and to receive less, than on a network.
