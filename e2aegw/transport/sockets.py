@@ -40,6 +40,9 @@ ROW = 64
 #: Packets read before the reactor gets a turn, so that a flood of media does
 #: not keep signalling waiting.
 BUDGET = 4096
+#: Seconds for the same: what comes in a data channel may take a hundred times
+#: what a packet of RTP takes.
+SLICE = 0.02
 #: The longest datagram there is.
 _MAX_DATAGRAM = 65536
 
@@ -143,7 +146,8 @@ class Poller:
     def _drain(self) -> int:
         total = 0
         poll, readers = self._sockets.poll, self._readers
-        while total < BUDGET:
+        until = time.monotonic() + SLICE
+        while total < BUDGET and time.monotonic() < until:
             ready = poll(0, 1024)
             if not ready:
                 break

@@ -709,8 +709,12 @@ class StreamTransport:
         if where is None:
             self.connectFailed("no address")
             return
+        # Who answers in the other version of IP is reached from whatever
+        # address there is.
+        same = (":" in where[0]) == (":" in self._ports.host)
+        here = (self._ports.host, 0) if same else None
         self._connector = self._reactor.connectTCP(
-            where[0], where[1], _Active(self), timeout=CONNECT_TIMEOUT, bindAddress=(self._ports.host, 0)
+            where[0], where[1], _Active(self), timeout=CONNECT_TIMEOUT, bindAddress=here
         )
 
     def _cutOff(self) -> None:

@@ -21,7 +21,7 @@ LARGE = 100_000_000
 DELAY = 200
 #: How many times as long as it needs the gateway may take for something, if it
 #: is to be said that nobody else is at work on the machine.
-ALONE = 1.5
+ALONE = 1.1
 #: Octets that a gateway may grow by while a large file passes: windows and
 #: buffers, and what the allocator keeps.
 GROWTH = 32_000_000

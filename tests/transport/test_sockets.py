@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from e2aegw.interfaces import Address
+from e2aegw.transport import sockets
 from e2aegw.transport.sockets import BUSY, PAUSE, QUIET, Poller, SocketNetwork, SocketPort
 from tests.transport.handreactor import HandReactor, descriptors
 
@@ -117,6 +118,23 @@ class PollerTests(SocketTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.sender.sendto(b"3", port.address)
         self.assertTrue(self.readable())
+
+    def test_slice(self) -> None:
+        """
+        Packets that take long to deal with do not keep the reactor waiting:
+        those that are left are read in its next turn.
+        """
+        port = self.bind()
+        other = self.bind()
+        self.patch(sockets, "SLICE", 0.0)
+        for number in range(3):
+            for each in (port, other):
+                self.sender.sendto(b"%d" % number, each.address)
+        self.network.poller.doRead()
+        self.assertEqual(self.heard, [])
+        self.patch(sockets, "SLICE", 1.0)
+        self.network.poller.doRead()
+        self.assertEqual(len(self.heard), 6)
 
     def test_pauseOutlastsGaps(self) -> None:
         """

@@ -255,6 +255,18 @@ class PassiveTests(StreamTestCase):
     The remote party connects.
     """
 
+    def test_otherVersion(self) -> None:
+        """
+        A party that is reached over the other version of IP is connected to
+        from whatever address we have there, and another from our own.
+        """
+        for host, here in (("198.51.100.7", (HOST, 0)), ("2001:db8::7", None)):
+            self.setUp()
+            self.offered("passive", host=host)
+            self.reactor.advance(0)
+            [(*_, bound)] = self.reactor.tcpClients
+            self.assertEqual(bound, here)
+
     def test_connected(self) -> None:
         """
         The protocol is told, and bytes go both ways.
