@@ -251,6 +251,8 @@ class Desk {
   async send(stream, size) {
     const bytes = noise(size);
     const hash = await digest(bytes);
+    // Until here the page was busy with itself, and heard nothing.
+    this.ready = performance.now();
     await this.chats[stream].say(bytes);
     return hash;
   }
@@ -274,6 +276,7 @@ class Desk {
   }
 
   // Say something every so often until told to stop; the far end says it back.
+  // What was said while the page made what it sends is not counted.
   converse(stream, pause) {
     const chat = this.chats[stream];
     const delays = [];
@@ -283,7 +286,7 @@ class Desk {
         const began = performance.now();
         await chat.say(UTF.encode("ping " + began), "text/plain");
         await chat.next();
-        delays.push(performance.now() - began);
+        if (began > (this.ready ?? 0)) delays.push(performance.now() - began);
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
       return delays;
