@@ -114,7 +114,8 @@ class SRTPAdapter(RTPAdapter):
             if proto not in SDES_PROTOS and not section.has("crypto"):
                 raise NegotiationError(f"{section.proto} where SRTP was expected")
             if terms.kind is Kind.OFFER:
-                theirs, ours = sdes.select(section, self._profiles), None
+                suits = [profile for profile in self._profiles if _suits(profile, terms)]
+                theirs, ours = sdes.select(section, suits), None
             else:
                 theirs, ours = sdes.match(section, self._offered)
         held = section.port == 0 or section.address in (None, "0.0.0.0", "::")
@@ -152,7 +153,7 @@ class SRTPAdapter(RTPAdapter):
         if self._ours is not None:
             self._offered = (self._ours,)
         elif not self._offered:
-            profiles = [profile for profile in self._profiles if _allowed(profile, terms)]
+            profiles = [each for each in self._profiles if terms.sdes and _suits(each, terms)]
             if not profiles:
                 raise NegotiationError("no crypto suite is left to offer")
             self._offered = tuple(sdes.generate(str(n), profile) for n, profile in enumerate(profiles, 1))
@@ -288,9 +289,9 @@ class SRTPAdapter(RTPAdapter):
         return packet
 
 
-def _allowed(profile: Profile, terms: Terms) -> bool:
+def _suits(profile: Profile, terms: Terms) -> bool:
     name = profile.value
-    return terms.sdes and name not in terms.sdesNot and (not terms.sdesOnly or name in terms.sdesOnly)
+    return name not in terms.sdesNot and (not terms.sdesOnly or name in terms.sdesOnly)
 
 
 @implementer(IAdapterFactory)

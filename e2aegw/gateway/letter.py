@@ -132,7 +132,8 @@ class Letter:
                 same = near.protection is leg.protection and section.has("ice-ufrag")
                 ice = ICE.FORCE if same or browser else ICE.REMOVE
         else:
-            mux = mux | stream.now.mux
+            # It is for the offer to say whether its party may multiplex.
+            mux = stream.now.mux
             if near.transport.muxed:
                 mux = mux | {"accept"}
         if mux != terms.rtcpMux or ice is not terms.ice:

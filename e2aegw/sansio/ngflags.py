@@ -221,6 +221,12 @@ FLAGS: Final[tuple[Flag, ...]] = (
         Place.FLAG,
     ),
     _flag(
+        "full-rtcp-attribute",
+        ngeffects.switch("rtcpFull", True),
+        "write the address in ``a=rtcp``, too",
+        Place.FLAG,
+    ),
+    _flag(
         "asymmetric",
         ngeffects.switch("asymmetric"),
         "the party sends from elsewhere: never follow the source of its packets",
@@ -293,7 +299,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _flag(
         "SDES",
         ngeffects.sdes,
-        "no SDES, or which suites",
+        "not to offer SDES, or which suites to offer and to take from this offer",
         values="``off``, ``no-SUITE``, ``only-SUITE``",
         listed=True,
     ),
@@ -371,7 +377,6 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _accepted("generate-mid", "``a=mid`` is written where it is needed"),
     _accepted("trickle-ICE", "candidates are never trickled"),
     _accepted("ICE-reject", "an offer of ICE is answered"),
-    _accepted("full-rtcp-attribute", "``a=rtcp`` holds the port; the address is the section's"),
     _accepted("loop-protect", "the gateway knows its own addresses"),
     _accepted("original-sendrecv", "directions are never changed"),
     _accepted("no-port-latching no-tls-id no-redis-update no-jitter-buffer reset new-branch", "as it is"),

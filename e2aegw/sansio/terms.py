@@ -62,13 +62,15 @@ class Terms:
     @ivar ice: whether to speak ICE.
     @ivar dtls: C{"active"}, C{"passive"}, C{"off"}, or L{None} for what fits.
     @ivar sdes: whether SDES keys may be offered at all.
-    @ivar sdesOnly: the suites that may be offered, if not empty.
-    @ivar sdesNot: suites that may not be offered.
+    @ivar sdesOnly: the suites that may be offered, and taken from an offer, if
+        not empty.
+    @ivar sdesNot: suites that may not be offered, nor taken from an offer.
     @ivar rtcpMux: any of C{"offer"}, C{"require"}, C{"demux"}, C{"accept"},
         C{"reject"}; the last two are about the near party.
     @ivar addressFamily: 4 or 6, or L{None} for the side's first.
     @ivar mediaAddress: the address to write instead of the gateway's own.
     @ivar rtcpLine: whether to say which port RTCP has (C{a=rtcp}, RFC 3605).
+    @ivar rtcpFull: whether to say with it which address, too.
     @ivar tos: the traffic class octet of packets sent, to either party, or
         L{None}.
     @ivar e2ae: what the UE and the network agreed on at registration
@@ -99,6 +101,7 @@ class Terms:
     mediaAddress: str | None = None
     tos: int | None = None
     rtcpLine: bool = True
+    rtcpFull: bool = False
     e2ae: Set[str] | None = None
     anonymous: bool = False
     channels: Sequence[str] | None = None

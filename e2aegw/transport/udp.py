@@ -21,7 +21,7 @@ from e2aegw.sansio.events import ConsentLost, Event, PairNominated, PathChanged
 from e2aegw.sansio.flow import Path
 from e2aegw.sansio.ice import Agent, Nominated, Refused, checkCredentials
 from e2aegw.sansio.ice import ConsentLost as AgentLost
-from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.sdp import Line, Section, family
 from e2aegw.sansio.terms import ICE, Kind, Terms
 from e2aegw.transport.component import Component
 
@@ -216,14 +216,17 @@ class UDPTransport:
                 self._stopICE()
                 self._signal()
         host, port = (terms.mediaAddress or self.localAddress[0]), self.localAddress[1]
+        # RFC 8858: only in offers, and then there is no other port to fall back on.
+        only = mux and terms.kind is Kind.OFFER and "require" in terms.rtcpMux
+        settled = only or (mux and terms.kind is Kind.ANSWER)
         lines = []
         if self._control:
             if terms.rtcpLine:
-                lines.append(Line("rtcp", str(port if mux and terms.kind is Kind.ANSWER else port + 1)))
+                where = f" IN {family(host)} {host}" if terms.rtcpFull else ""
+                lines.append(Line("rtcp", f"{port if settled else port + 1}{where}"))
             if mux:
                 lines.append(Line("rtcp-mux"))
-                # RFC 8858: only in offers.
-                if terms.kind is Kind.OFFER and "require" in terms.rtcpMux:
+                if only:
                     lines.append(Line("rtcp-mux-only"))
         if self.agent is not None:
             lines += [
@@ -234,7 +237,7 @@ class UDPTransport:
             lines += [
                 candidates(host, port + each.number - 1, each.number)
                 for each in self.components
-                if each.port is not None
+                if each.port is not None and not (only and each.number > 1)
             ]
             lines.append(Line("end-of-candidates"))
         return lines

@@ -308,6 +308,18 @@ class MuxTests(CallTestCase):
         self.assertNotIn("rtcp-mux", answer)
         self.assertMedia()
 
+    def test_R_97_saidWithTheAnswer(self) -> None:
+        """
+        How to answer an offer is said with the offer; what is said with the
+        answer comes too late.
+        """
+        offer = self.result(self.session.offer(self.ue.offer(), Side.ACCESS, Terms(rtcpMux={"demux"})))
+        late = Terms(rtcpMux={"reject"})
+        answer = self.result(self.session.answer(self.phone.answer(offer), late))
+        self.assertIn("a=rtcp-mux", answer)
+        self.ue.accept(answer)
+        self.assertMedia()
+
     def test_R_97_muxOnlyInOffers(self) -> None:
         """
         C{rtcp-mux-only} stands in offers alone.

@@ -581,6 +581,24 @@ class TerminatingTests(CallTestCase):
             self.assertEqual(re.findall(r"a=crypto:\d+ (\S+)", offer), suites)
             session.close()
 
+    def test_R_20_suitesToTake(self) -> None:
+        """
+        The controller may say which of the suites that a UE offers to take.
+        """
+        for terms, taken in (
+            (Terms(e2ae={"sdes-srtp"}, sdesOnly={CM32}), [CM32]),
+            (Terms(e2ae={"sdes-srtp"}, sdesNot={CM80}), [CM32]),
+            (Terms(e2ae={"sdes-srtp"}, sdesNot={CM80, CM32}), []),
+        ):
+            ue = Terminal(self.network, "198.51.100.9", suites=[CM80, CM32], lines=REQUESTED)
+            self.addCleanup(ue.close)
+            session = self.gateway.newSession("suites")
+            offer = self.result(session.offer(ue.offer(), Side.ACCESS, terms))
+            answer = self.result(session.answer(self.phone.answer(offer)))
+            self.assertEqual(re.findall(r"a=crypto:\d+ (\S+)", answer), taken)
+            self.assertEqual("m=audio 0 " in answer, not taken)
+            session.close()
+
     def test_R_18_nothingAgreedNothingApplied(self) -> None:
         """
         A UE that announced nothing is offered what the core offers.

@@ -109,6 +109,7 @@ class UDPTests(SynchronousTestCase):
         self.assertEqual(self.transport.localAddress, (HOST, 30000))
         self.assertEqual(self.describe(OFFER), {"rtcp": "30001"})
         self.assertEqual(self.describe(Terms(rtcpLine=False)), {})
+        self.assertEqual(self.describe(Terms(rtcpFull=True)), {"rtcp": f"30001 IN IP4 {HOST}"})
 
     def test_noControl(self) -> None:
         """
@@ -190,6 +191,17 @@ class UDPTests(SynchronousTestCase):
         self.configure(terms=ANSWER)
         self.assertFalse(self.transport.muxed)
         self.assertEqual(self.endpoints(), [("192.0.2.7", 4000), ("192.0.2.7", 4001)])
+
+    def test_R_97_noFallback(self) -> None:
+        """
+        Where one port is all that there may be, the second is in no line.
+        """
+        lines = self.transport.describe(Terms(rtcpMux={"offer", "require"}, ice=ICE.FORCE))
+        said = {line.name: line.value for line in lines}
+        self.assertEqual(said["rtcp"], "30000")
+        self.assertIn("rtcp-mux-only", said)
+        found = [str(line.value).split()[1] for line in lines if line.name == "candidate"]
+        self.assertEqual(found, ["1"])
 
     def test_R_97_notOffered(self) -> None:
         """
