@@ -114,6 +114,8 @@ class _Link:
         """
         self.collect()
         self._ignore()
+        for sock in self._sockets:
+            _deafen(sock)
         for sock, transport in zip(self._sockets, self._transports, strict=True):
             _drain(sock, transport)
         self._close()
@@ -178,6 +180,17 @@ def _drain(sock: Any, transport: Any) -> None:
             # An ICMP error, and behind it more datagrams.
             continue
         transport.datagramReceived(data, source[:2])
+
+
+def _deafen(sock: Any) -> None:
+    # What comes between the last look into a socket and its end is lost with
+    # it.  Nobody sends from its own port, so from here on the first socket has
+    # it all.
+    try:
+        sock.connect(sock.getsockname())
+    except OSError:
+        # The address is gone, and with it whatever might come.
+        return
 
 
 def _punt(transport: Any, remote: tuple[str, int]) -> Callable[[bytes], None]:
