@@ -160,31 +160,6 @@ class MediaTests(DatapathTestCase):
             [(a.octetsReceived, a.octetsSent) for a in adapters], [(clear, clear + 6 * tag), (clear, clear)]
         )
 
-    def test_takenBack(self) -> None:
-        """
-        A packet that comes while the datapath gives a call back is not lost
-        with the datapath's sockets, even if they were looked into before.
-        """
-        self.call()
-        self.assertMedia()
-        pipeline = self.session.streams[0].pipeline
-        assert pipeline is not None
-        far = pipeline.legs[1].transport
-        original = far.datagramReceived
-        sent: list[bytes] = []
-
-        def receive(data: bytes, source: Any) -> None:
-            if len(sent) == 1:
-                sent.append(self.ue.sendMedia())
-            original(data, source)
-
-        self.patch(far, "datagramReceived", receive)
-        count = len(self.phone.received), len(self.ue.received)
-        sent.append(self.phone.sendMedia())
-        pipeline._revoke()
-        self.reactor.until(lambda: len(self.phone.received) > count[0] and len(self.ue.received) > count[1])
-        self.assertEqual([self.ue.received[-1], self.phone.received[-1]], sent)
-
     def test_R_99_replay(self) -> None:
         """
         A packet passes once, on whichever way it came.
@@ -424,6 +399,31 @@ class HandOverTests(DatapathTestCase):
     """
     The moment in which the datapath takes over.
     """
+
+    def test_takenBack(self) -> None:
+        """
+        A packet that comes while the datapath gives a call back is not lost
+        with the datapath's sockets, even if they were looked into before.
+        """
+        self.call()
+        self.assertMedia()
+        pipeline = self.session.streams[0].pipeline
+        assert pipeline is not None
+        far = pipeline.legs[1].transport
+        original = far.datagramReceived
+        sent: list[bytes] = []
+
+        def receive(data: bytes, source: Any) -> None:
+            if len(sent) == 1:
+                sent.append(self.ue.sendMedia())
+            original(data, source)
+
+        self.patch(far, "datagramReceived", receive)
+        count = len(self.phone.received), len(self.ue.received)
+        sent.append(self.phone.sendMedia())
+        pipeline._revoke()
+        self.reactor.until(lambda: len(self.phone.received) > count[0] and len(self.ue.received) > count[1])
+        self.assertEqual([self.ue.received[-1], self.phone.received[-1]], sent)
 
     def test_noDescriptors(self) -> None:
         """
