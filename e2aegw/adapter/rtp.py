@@ -34,6 +34,7 @@ class RTPAdapter(Protocol):
 
     @ivar feedback: whether the network party understands the feedback messages
         of RFC 4585.
+    @ivar controlOctetsReceived: of RTCP; C{octetsReceived} is of RTP alone.
     """
 
     medium = "rtp"
@@ -46,6 +47,7 @@ class RTPAdapter(Protocol):
         self.notify: Callable[[Event], None] = lambda event: None
         self.feedback = proto.upper().endswith("F")
         self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
+        self.controlOctetsReceived = 0
         self._peer: Any = None
         self._toPeer: Callable[[bytes], None] = _nobody
 
@@ -111,6 +113,7 @@ class RTPAdapter(Protocol):
         An RTCP packet is good; tell the other leg.
         """
         self.counters["control received"] += 1
+        self.controlOctetsReceived += len(packet)
         self._toPeer(packet)
 
     def packetReceived(self, packet: bytes) -> None:

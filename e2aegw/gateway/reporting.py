@@ -97,7 +97,7 @@ def reportMedia(index: int, offered: Section, leg: Leg) -> MediaReport:
                 flags=streamFlags,
                 ssrcs=[] if control else list(getattr(adapter, "sources", ())),
                 packets=adapter.counters.get("control received", 0) if control else adapter.packetsReceived,
-                octets=0 if control else adapter.octetsReceived,
+                octets=getattr(adapter, "controlOctetsReceived", 0) if control else adapter.octetsReceived,
                 errors=0 if control else errors,
                 counters={} if control else counters,
             )

@@ -581,6 +581,18 @@ class TerminatingTests(CallTestCase):
             self.assertEqual(re.findall(r"a=crypto:\d+ (\S+)", offer), suites)
             session.close()
 
+    def test_reportsCounted(self) -> None:
+        """
+        RTCP is counted with its octets, in the clear, where it has a port of
+        its own.
+        """
+        self.call(Terms(e2ae={"sdes-srtp"}))
+        self.assertMedia()
+        for party in self.session.report().parties:
+            media, control = party.medias[0].streams
+            self.assertEqual((media.packets, media.octets), (2, 2 * 172))
+            self.assertEqual((control.packets, control.octets), (1, len(self.phone.receivedControl[0])))
+
     def test_R_20_suitesToTake(self) -> None:
         """
         The controller may say which of the suites that a UE offers to take.
