@@ -128,9 +128,10 @@ class Letter:
             said = mux & {"demux", "offer", "require"}
             if browser or (not said and (section.has("rtcp-mux") or leg.transport.muxed)):
                 mux = mux | {"offer"}
-            if ice is ICE.DEFAULT:
-                same = near.protection is leg.protection and section.has("ice-ufrag")
-                ice = ICE.FORCE if same or browser else ICE.REMOVE
+            if ice in (ICE.DEFAULT, ICE.OFFERED):
+                crosses = ice is ICE.OFFERED or near.protection is leg.protection
+                offered = crosses and section.has("ice-ufrag")
+                ice = ICE.FORCE if offered or browser else ICE.REMOVE
         else:
             # It is for the offer to say whether its party may multiplex.
             mux = stream.now.mux

@@ -216,7 +216,7 @@ class Party:
         if not places or carrier is None or carrier.closed:
             return compose.rejected(wire, mid=mid)
         host, port = carrier.dtls.localAddress
-        if terms.kind is Kind.OFFER and terms.ice is ICE.DEFAULT and not wire.lines:
+        if terms.kind is Kind.OFFER and terms.ice in (ICE.DEFAULT, ICE.OFFERED) and not wire.lines:
             # Whoever has data channels has ICE, though it has not said so yet.
             terms = terms.but(ice=ICE.FORCE)
         own = [*carrier.describe(terms), *implode(children)]

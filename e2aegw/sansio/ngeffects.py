@@ -303,10 +303,10 @@ def ice(reading: Reading, name: str, value: Any) -> None:
     """
     for word in readWords(value):
         w = normalize(word)
-        if w in ("remove", "force", "default"):
+        if w in ("remove", "force"):
             reading.terms["ice"] = ICE(w)
-        elif w == "optional":
-            reading.terms["ice"] = ICE.DEFAULT
+        elif w in ("default", "optional"):
+            reading.terms["ice"] = ICE.OFFERED
         elif w in ("lite-off", "lite-no", "lite-none", "no-lite", "force-relay"):
             reading.refuse(f"{name}={word}")
         elif not w.startswith("lite") and w not in ("trickle", "ice2"):

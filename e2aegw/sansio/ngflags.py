@@ -281,7 +281,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     _flag(
         "ICE",
         ngeffects.ice,
-        "take ICE out, speak it, or do as the offer does",
+        "take ICE out, speak it, or do as the offer does; without a word it ends where protection does",
         values="``remove``, ``force``, ``default``, ``optional``",
     ),
     _flag(

@@ -29,9 +29,15 @@ class Kind(enum.Enum):
 class ICE(enum.Enum):
     """
     What the far party is told about ICE.
+
+    @cvar DEFAULT: nobody says: it ends where protection does.
+    @cvar OFFERED: it is offered to the far party if the near one offers it.
+    @cvar REMOVE: none.
+    @cvar FORCE: it is offered.
     """
 
     DEFAULT = "default"
+    OFFERED = "offered"
     REMOVE = "remove"
     FORCE = "force"
 

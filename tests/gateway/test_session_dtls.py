@@ -156,6 +156,19 @@ class OriginatingTests(BrowserTestCase):
         self.connect()
         self.assertMedia()
 
+    def test_iceAsOffered(self) -> None:
+        """
+        If the controller says so, the core is offered ICE as the browser
+        offers it, with what is ours in it.
+        """
+        browser = self.browser.offer()
+        offer = self.result(self.session.offer(browser, Side.ACCESS, TO_CORE.but(ice=ICE.OFFERED)))
+        self.assertIn("a=ice-lite", offer)
+        self.assertNotIn(self.browser.ufrag, offer)
+        answer = self.result(self.session.answer(self.phone.answer(offer)))
+        self.browser.accept(answer)
+        self.assertIn("m=audio", answer)
+
     def test_R_12_nothingLeaks(self) -> None:
         """
         Nothing of the browser's own reaches the core.

@@ -291,6 +291,11 @@ def _ice() -> list[Call]:
     answered = describe(audio(*ice(4700, BEN, rtcp=True), port=4700), host=BEN)
     return [
         call("ICE on both sides", offer(candidates), answer(answered)),
+        call(
+            "ICE left as it is",
+            offer(chromium(), **{**TO_TELEPHONE, "ICE": "default"}),
+            answer(telephone(), **TO_BROWSER),
+        ),
         call("ICE removed", offer(candidates, ice="remove"), answer(telephone(formats="0 8"))),
         call("ICE removed both ways", offer(candidates, ice="remove"), answer(telephone(), ice="remove")),
         call("ICE forced", offer(telephone(host=ANN), ice="force"), answer(answered, ice="remove")),
@@ -428,6 +433,20 @@ def _dtls() -> list[Call]:
     off = {"SDES": ["off"]}
     return [
         call("DTLS-SRTP to plain RTP", offer(secured("actpass"), **to), answer(plain, **back)),
+        call(
+            "DTLS-SRTP to plain RTP, multiplexing not taken",
+            offer(secured("actpass", "a=rtcp-mux"), **to),
+            answer(plain, **back),
+        ),
+        call(
+            "SDES with a suite that shall not be taken",
+            offer(
+                describe(audio(crypto(1, AES80), crypto(2, AES32), proto="RTP/SAVP")),
+                **to,
+                SDES=[f"no-{AES80}"],
+            ),
+            answer(plain, **{"transport-protocol": "RTP/SAVP"}),
+        ),
         call("DTLS-SRTP from a client", offer(secured("active"), **to), answer(plain, **back)),
         call("DTLS-SRTP from a server", offer(secured("passive"), **to), answer(plain, **back)),
         call(

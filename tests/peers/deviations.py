@@ -118,6 +118,17 @@ def _answersMore(exchange: Exchange, difference: Difference) -> bool:
     return all(line.startswith(about) for line in _lines(difference.ours) - _lines(difference.theirs))
 
 
+def _multiplexesWithDTLS(exchange: Exchange, difference: Difference) -> bool:
+    here = difference.here
+    return (
+        difference.field == "multiplexed"
+        and exchange.message.command == "answer"
+        and here is not None
+        and here.multiplexed
+        and here.security == "DTLS"
+    )
+
+
 def _isBundleOnly(exchange: Exchange, difference: Difference) -> bool:
     return exchange.name.startswith("Firefox's bundle") and difference.stream == 1
 
@@ -140,6 +151,11 @@ DEVIATIONS: tuple[Deviation, ...] = (
         reason="rtpengine takes the port 0 of a section that is bundle-only for a rejection; it means that"
         " the bundle's transport is used (RFC 9143 clause 6).",
         covers=_isBundleOnly,
+    ),
+    Deviation(
+        reason="rtpengine refuses multiplexing on behalf of a core that refused it.  The gateway has it with"
+        " whoever has DTLS, because a browser may require it (RFC 8858).",
+        covers=_multiplexesWithDTLS,
     ),
     Deviation(
         reason="rtpengine writes a packet time where none was said.",

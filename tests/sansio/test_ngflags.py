@@ -120,8 +120,8 @@ class Reading(SynchronousTestCase):
         self.check(read(ICE="remove"), ice=ICE.REMOVE)
         self.check(read(ICE="force"), ice=ICE.FORCE)
         self.check(read(ICE=["force", "trickle"]), ice=ICE.FORCE)
-        self.check(read(ICE="default"))
-        self.check(read(ICE="optional"))
+        self.check(read(ICE="default"), ice=ICE.OFFERED)
+        self.check(read(ICE="optional"), ice=ICE.OFFERED)
         self.assertEqual(read(ICE="force-relay").warnings, ("ICE=force-relay",))
         self.assertEqual(read(ICE="x").unknown, ("ICE=x",))
 
