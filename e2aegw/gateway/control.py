@@ -65,6 +65,8 @@ NO_FROM_TAG: Final = "No from-tag in message"
 NO_TO_TAG: Final = "No to-tag in message"
 UNKNOWN_CALL: Final = "Unknown call-id"
 NO_MATCH: Final = "Call-ID not found or tags didn't match"
+#: What rtpengine calls some of the commands where it counts them.
+_SHORT: Final = {"statistics": "stats", "block media": "blkmedia", "unblock media": "unblkmedia"}
 BAD_LIMIT: Final = "invalid limit, must be >= 0"
 
 
@@ -323,7 +325,7 @@ class NGControl(Service):
                     "forcedterminatedsessions": 0,
                 },
                 "controlstatistics": {
-                    **{f"total{name}count": c[name] for name in self._HANDLERS},
+                    **{f"total{_SHORT.get(name, name)}count": c[name] for name in self._HANDLERS},
                     "totalerrorcount": c["errors"],
                     "totalrepeatedcount": c["repeated"],
                     "totalignoredcount": c["ignored"],

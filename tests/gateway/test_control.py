@@ -634,7 +634,9 @@ class Telling(SynchronousTestCase):
         self.assertEqual(
             (total["uptime"], total["managedsessions"], total["regularterminatedsessions"]), (7, 2, 1)
         )
-        self.assertEqual(statistics["controlstatistics"]["totaloffercount"], 2)
+        counts = statistics["controlstatistics"]
+        self.assertEqual((counts["totaloffercount"], counts["totalstatscount"]), (2, 1))
+        self.assertIn("totalblkmediacount", counts)
 
 
 class Logging(SynchronousTestCase):
