@@ -218,7 +218,7 @@ class UDPTransport:
         host, port = (terms.mediaAddress or self.localAddress[0]), self.localAddress[1]
         # RFC 8858: only in offers, and then there is no other port to fall back on.
         only = mux and terms.kind is Kind.OFFER and "require" in terms.rtcpMux
-        settled = only or (mux and terms.kind is Kind.ANSWER)
+        settled = mux and (only or self.muxed)
         lines = []
         if self._control:
             if terms.rtcpLine:

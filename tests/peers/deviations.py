@@ -121,7 +121,7 @@ def _answersMore(exchange: Exchange, difference: Difference) -> bool:
 def _multiplexesWithDTLS(exchange: Exchange, difference: Difference) -> bool:
     here = difference.here
     return (
-        difference.field == "multiplexed"
+        difference.field in ("multiplexed", "rtcp")
         and exchange.message.command == "answer"
         and here is not None
         and here.multiplexed

@@ -64,7 +64,8 @@ class Stream:
     @ivar codecs: payload types and what they are, best first.
     @ivar direction: C{"sendrecv"}, ...
     @ivar multiplexed: whether RTCP comes on the RTP port.
-    @ivar rtcp: whether it is said where RTCP comes.
+    @ivar rtcp: where RTCP comes, if that is said: C{"same"} for the port of
+        RTP, or C{"other"}.
     @ivar ice: C{"none"}, C{"lite"} or C{"full"}.
     @ivar setup: the DTLS role, or L{None}.
     @ivar suites: tags and names of SDES's suites.
@@ -81,7 +82,7 @@ class Stream:
     codecs: tuple[str, ...]
     direction: str
     multiplexed: bool
-    rtcp: bool
+    rtcp: str | None
     ice: str
     setup: str | None
     suites: tuple[str, ...]
@@ -190,7 +191,7 @@ def _stream(lines: list[str], session: list[str]) -> Stream:
         codecs=tuple(_codec(format, maps) for format in formats),
         direction=directions[0] if directions else "sendrecv",
         multiplexed="rtcp-mux" in own,
-        rtcp=bool(_values(own, "rtcp")),
+        rtcp=next(("same" if value.split()[0] == port else "other" for value in _values(own, "rtcp")), None),
         ice=ice,
         setup=next(iter(_values(attributes, "setup")), None),
         suites=tuple(" ".join(m.groups()) for m in map(_SDES.match, _values(attributes, "crypto")) if m),

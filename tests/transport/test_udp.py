@@ -187,6 +187,7 @@ class UDPTests(SynchronousTestCase):
         self.configure(Line("rtcp-mux"), terms=ANSWER)
         self.assertEqual((self.transport.muxed, len(self.transport.components)), (True, 1))
         self.assertNotIn((HOST, 30001), self.network.ports)
+        self.assertEqual(self.describe(Terms(rtcpMux={"offer"}))["rtcp"], "30000")
         self.assertNotIn("rtcp-mux", self.describe(OFFER))
         self.configure(terms=ANSWER)
         self.assertFalse(self.transport.muxed)
