@@ -290,12 +290,7 @@ def _forwarder(
         try:
             send(view[:size])
         except OSError:
-            # It may have been an ICMP error about an earlier packet, and that
-            # is told once.
-            try:
-                send(view[:size])
-            except OSError:
-                unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1
+            _sendAgain(send, view[:size], unsent)
 
     def take() -> tuple[int, int, int]:
         nonlocal packets, octets
@@ -338,12 +333,7 @@ def _faxForwarder(
         try:
             send(view[:size])
         except OSError:
-            # It may have been an ICMP error about an earlier packet, and that
-            # is told once.
-            try:
-                send(view[:size])
-            except OSError:
-                unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1
+            _sendAgain(send, view[:size], unsent)
 
     def take() -> tuple[int, int, int]:
         nonlocal packets, octets
@@ -352,3 +342,14 @@ def _faxForwarder(
         return taken
 
     return read, take
+
+
+def _sendAgain(send: Callable[[memoryview], int], packet: memoryview, unsent: dict[str, int]) -> None:
+    """
+    It failed, but that may have been an ICMP error about an earlier packet,
+    and that is told once.
+    """
+    try:
+        send(packet)
+    except OSError:
+        unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1
