@@ -41,7 +41,7 @@ ports = "40000-40099"
 CONTROL = '[control]\nng = "127.0.0.1:2223"\n'
 _FAX_PARTY = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image {port} udptl t38\r\n"
 #: What the log says when a static pipeline can be reached.
-_WAITS = "on the access side at"
+_WAITS = "pipeline "
 _IMAGE = re.compile(r"m=image (\d+) ")
 
 
