@@ -74,12 +74,18 @@ class Network:
         try:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
             for address in addresses:
-                # One of IPv6 can be bound at once.
-                more = ["nodad"] if ":" in address else []
-                subprocess.run(["ip", "address", "add", address, "dev", "lo", *more], check=True)
+                self.add(address)
         except BaseException:
             self.end()
             raise
+
+    def add(self, address: str) -> None:
+        """
+        Have one address more; the same one may be added again.
+        """
+        # One of IPv6 can be bound at once.
+        more = ["nodad"] if ":" in address else []
+        subprocess.run(["ip", "address", "replace", address, "dev", "lo", *more], check=True)
 
     def end(self) -> None:
         """

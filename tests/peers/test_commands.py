@@ -59,7 +59,8 @@ class MachineTestCase(SynchronousTestCase):
         made = tempfile.TemporaryDirectory(prefix="e2aegw-")
         self.addCleanup(made.cleanup)
         self.folder = Path(made.name)
-        self.addCleanup(Network(*ADDRESSES).end)
+        self.network = Network(*ADDRESSES)
+        self.addCleanup(self.network.end)
         self.machine = Machine(self.folder, installed=self.installed)
 
     def start(self, name: str, block: str, folder: Path | None = None) -> Process:
