@@ -111,9 +111,7 @@ def port(sdp: str) -> tuple[str, int]:
     return "127.0.0.1", int(re.findall(r"m=audio (\d+) ", sdp)[0])
 
 
-def passMedia(
-    test: SynchronousTestCase, ng: NG, meanwhile: Callable[[], object] = lambda: None
-) -> None:
+def passMedia(test: SynchronousTestCase, ng: NG, meanwhile: Callable[[], object] = lambda: None) -> None:
     """
     Have a UE with SDES call a telephone and press a key, and both be heard.
 

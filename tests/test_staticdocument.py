@@ -61,7 +61,7 @@ class StaticTests(SynchronousTestCase):
         Its commands make a certificate that the gateway takes, and print the
         fingerprint that it has.
         """
-        commands = PAGE.blocks("console")[1].replace("\\\n", " ").splitlines()
+        commands = PAGE.blocks("console")[4].replace("\\\n", " ").splitlines()
         with tempfile.TemporaryDirectory() as folder:
             said = ""
             for command in (line.removeprefix("$ ") for line in commands if line.startswith("$ ")):

@@ -104,7 +104,8 @@ class Baresip:
         (home / "contacts").write_text("")
         (home / "accounts").write_text(
             account
-            or f"<{self.uri};transport=udp>;auth_pass=unused;regint=600;answermode=auto;audio_codecs=pcma,pcmu"
+            or f"<{self.uri};transport=udp>;auth_pass=unused;regint=600;answermode=auto"
+            ";audio_codecs=pcma,pcmu"
             + (f";mediaenc={protection}" if protection else "")
             + "\n"
         )

@@ -9,18 +9,17 @@ import socket
 import subprocess
 import tempfile
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.page import DOCS, Page
+from tests.page import DOCS, Page, flatten, literal
 from tests.peers.deadline import until
 from tests.peers.machine import Machine, Network, script
 from tests.peers.ng import NG
 from tests.peers.peers import NAMESPACES, NETCAT, OPENSSL, needs
+from tests.peers.ports import freePort
 from tests.peers.process import Process
-from tests.test_blocks import literal
 from tests.test_examples import PACKET, UE, passMedia
 
 #: The addresses that the manual's gateways and servers have.
@@ -39,7 +38,9 @@ address = "127.0.0.1"
 ports = "40000-40099"
 """
 CONTROL = '[control]\nng = "127.0.0.1:2223"\n'
-_FAX_PARTY = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image {port} udptl t38\r\n"
+_FAX_PARTY = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image {port} udptl t38\r\n"
+)
 #: What the log says when a static pipeline can be reached.
 _WAITS = "pipeline "
 _IMAGE = re.compile(r"m=image (\d+) ")
@@ -134,7 +135,9 @@ class MakeTests(MachineTestCase):
         """
         C{make demo} prints the address of a page, which is there.
         """
-        demo, test = [line.partition("#")[0] for line in script(Page("index.rst").blocks("console")[0]).splitlines()]
+        demo, test = [
+            line.partition("#")[0] for line in script(Page("index.rst").blocks("console")[0]).splitlines()
+        ]
         self.assertEqual((demo.strip(), test.strip()), ("make demo", "make test"))
         process = self.started(self.start("demo", demo), "demo: http://")
         url = until(lambda: re.search(r"demo: (http://\S+/)\n", process.output()), "the address is told")[1]
@@ -147,7 +150,10 @@ class MakeTests(MachineTestCase):
         and so does whoever runs this test; formatting is what C{lint} checks.
         """
         [all_] = literal("CONTRIBUTING.rst")
-        for block, *parts in ((all_, "ruff format", "mypy", "sphinx-build", "-m tests"), ("make test", "-m tests")):
+        for block, *parts in (
+            (all_, "ruff format", "mypy", "sphinx-build", "-m tests"),
+            ("make test", "-m tests"),
+        ):
             self.assertRegex(block, r"^make [a-z ]+$")
             said = self.machine.run(block.replace("make", "make -n"))
             for part in parts:
@@ -184,7 +190,7 @@ class ExampleTests(MachineTestCase):
         command = f"mkdir /var/spool/captures\ntwistd -n --pidfile= e2aegw -c {self.folder}/gateway.toml"
         process = self.started(self.start("gateway", command))
         passMedia(self, self.ng())
-        [capture] = Path(f"/proc/{process.pid}/root/var/spool/captures").iterdir()
+        [capture] = Path("/proc", str(process.pid), "root", "var/spool/captures").iterdir()
         self.assertIn(PACKET, capture.read_bytes())
 
     def test_digits(self) -> None:
@@ -228,10 +234,8 @@ class ExampleTests(MachineTestCase):
         folder = self.folder / module
         folder.mkdir()
         (folder / f"{module}.py").write_text(page.blocks("python")[0])
-        (folder / "setup.py").write_text(
-            "from setuptools import setup\n"
-            f'setup(name="{module}", py_modules=["{module}"], entry_points={{"e2aegw.adapters": ["{point}"]}})\n'
-        )
+        made = f'name="{module}", py_modules=["{module}"], entry_points={{"e2aegw.adapters": ["{point}"]}}'
+        (folder / "setup.py").write_text(f"from setuptools import setup\nsetup({made})\n")
         self.machine.run("pip install . ../source/docs/examples/digits", folder)
         self.gateway(SIDES + CONTROL + "".join(page.blocks("toml")))
         ng = self.ng()
@@ -319,7 +323,7 @@ class StaticTests(MachineTestCase):
         self.addCleanup(server.close)
         server.settimeout(10)
         # The address towards the world is the only one.
-        subprocess.run("ip route add default dev lo src 203.0.113.9".split(), check=True)
+        subprocess.run(["ip", "route", "add", "default", "dev", "lo", "src", "203.0.113.9"], check=True)
         self.started(self.start("gateway", self.fingerprint(self.blocks[0]), self.folder), _WAITS)
         self.client("-connect 203.0.113.9:2855", b"MSRP")
         connection, _ = server.accept()
@@ -377,3 +381,48 @@ class TroubleTests(MachineTestCase):
         self.assertEqual(json.loads(replies["1"])["calls"], ["a84b4c"])
         stream = json.loads(replies["2"])["tags"]["a"]["medias"][0]["streams"][0]
         self.assertLessEqual({"endpoint", "advertised endpoint", "stats"}, set(stream))
+
+    def test_failure(self) -> None:
+        """
+        What the page shows of a handshake that failed, the line of the log and the
+        line for whoever listens, is what a gateway says: but for the certificate
+        that was presented, and the time.
+        """
+        page = Page("troubleshooting.rst")
+        [logged], [event] = page.blocks("none"), page.blocks("json")
+        told = json.loads(event)
+        listener = self.bound("127.0.0.1")
+        events = f'[events]\nudp = "127.0.0.1:{listener.getsockname()[1]}"\n'
+        gateway = self.gateway(SIDES + CONTROL + events + '[[route]]\naccess = "udptl"\ncore = "udptl"\n')
+        names = {key: told[key] for key in ("call-id", "from-tag")}
+        request = {"command": "offer", **names, "sdp": _FAX_PARTY.format(port=9)}
+        request["direction"] = ["core", "access"]
+        ng = self.ng()
+        offer = ng.request({**request, "e2ae": "udptl-dtls"})
+        self.assertIn("UDP/TLS/UDPTL", offer["sdp"])
+        # Who comes from elsewhere is a stranger, and no handshake of the party's has failed.
+        here = freePort()
+        protected = _FAX_PARTY.format(port=here).replace(" udptl ", " UDP/TLS/UDPTL ")
+        protected += (
+            f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\na=setup:active\r\na=3ge2ae:requested\r\n"
+        )
+        ng.request({"command": "answer", **names, "to-tag": told["to-tag"], "sdp": protected})
+        certificate = script(Page("static.rst").blocks("console")[1]).splitlines()[:2]
+        self.machine.run(certificate[0], self.folder)
+        presented = self.machine.run(f'{certificate[1]}\necho "$FAX"', self.folder).replace("\\", "").strip()
+        [port] = _IMAGE.findall(offer["sdp"])
+        ends = f"-bind 127.0.0.1:{here} -connect 127.0.0.1:{port}"
+        terminal = f"openssl s_client -dtls {ends} -cert fax.crt -key fax.key -quiet"
+        self.start("terminal", terminal, self.folder)
+        while (heard := json.loads(listener.recv(4096)))["event"] != told["event"]:
+            pass  # something else of the same call
+        self.assertEqual(list(heard), list(told))
+        for each in (told, heard):
+            each["time"] = type(each["time"])
+        told["expected"] = told["expected"].replace("AB:AB:...", ":".join(["AB"] * 32))
+        told["presented"] = told["presented"].replace("5E:0F:...", presented)
+        self.assertEqual(heard, told)
+        line = (
+            flatten(logged).replace("AB:AB:...", told["expected"].split()[1]).replace("5E:0F:...", presented)
+        )
+        self.assertIn(f" {line}\n", gateway.output())

@@ -13,13 +13,13 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.page import literal
 from tests.peers.machine import LEFT_OUT, Machine
 from tests.peers.media import ready
 from tests.peers.ng import NG
 from tests.peers.peers import DEBHELPER, DEBOOTSTRAP, NAMESPACES, needs
 from tests.peers.ports import freePort
 from tests.peers.process import Process
-from tests.test_blocks import literal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RELEASE = "bookworm"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.page import Page
+from tests.page import Page, literal
 from tests.peers.baresip import Baresip
 from tests.peers.browsers import Chromium
 from tests.peers.deadline import until
@@ -18,7 +18,6 @@ from tests.peers.machine import Machine, Network
 from tests.peers.ng import NG
 from tests.peers.peers import BARESIP, CHROMIUM, KAMAILIO, NAMESPACES, NETCAT, needs
 from tests.peers.process import Process
-from tests.test_blocks import literal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = Page("first-call.rst")
@@ -77,7 +76,9 @@ class FirstCallTests(SynchronousTestCase):
         self.machine.run(make)
         running = self.start("gateway", gateway)
         until(
-            lambda: running.alive() and "gateway started: access 127.0.0.1; core 127.0.0.1" in running.output(),
+            lambda: (
+                running.alive() and "gateway started: access 127.0.0.1; core 127.0.0.1" in running.output()
+            ),
             "the gateway says so",
         )
         self.start("kamailio", kamailio)

@@ -6,7 +6,7 @@ are made.  What a page leaves out is here; what stands there is not changed.
 import re
 from pathlib import Path
 
-from tests.page import DOCS, Page
+from tests.page import DOCS, Page, literal
 from tests.peers.deadline import until
 from tests.peers.kamailio import Kamailio
 from tests.peers.ng import NG
@@ -14,10 +14,12 @@ from tests.peers.peers import KAMAILIO, NAMESPACES, needs
 from tests.peers.siptelephone import SIPTelephone
 from tests.peers.test_commands import CONTROL, SIDES, MachineTestCase
 from tests.peers.test_manual import ANNOUNCEMENT, PLAIN, REQUESTING, description
-from tests.test_blocks import literal
 
 EXAMPLE = (DOCS / "examples" / "kamailio.cfg").read_text()
-_MODULES = "".join(f'loadmodule "{name}.so"\n' for name in "tm sl rr pv usrloc registrar textops siputils".split())
+_MODULES = "".join(
+    f'loadmodule "{name}.so"\n'
+    for name in ["tm", "sl", "rr", "pv", "usrloc", "registrar", "textops", "siputils"]
+)
 _RTPENGINE = 'loadmodule "rtpengine.so"\n'
 _SOCKET = 'modparam("rtpengine", "rtpengine_sock", "udp:127.0.0.1:2223")\n'
 _ROUTES = '[[route]]\naccess = "srtp"\ncore = "rtp"\n'
@@ -251,7 +253,7 @@ class ScriptTests(MachineTestCase):
         """
         Calls are spread over the gateways of the list.
         """
-        [block] = [each for each in Page("kamailio.rst").blocks("none") if "=2\"" in each]
+        [block] = [each for each in Page("kamailio.rst").blocks("none") if '=2"' in each]
         nodes = self.nodes(block)
         self.assertEqual(len(nodes), 3)
         self.kamailio(top=block, toBrowser=statements(Page("kamailio.rst").blocks("none")[0])[1])
@@ -272,7 +274,9 @@ class ScriptTests(MachineTestCase):
         """
         The gateways of the second set get the call, and those of the first do not.
         """
-        [top, choose] = [each for each in Page("kamailio.rst").blocks("none") if "==" in each or "_set(" in each]
+        [top, choose] = [
+            each for each in Page("kamailio.rst").blocks("none") if "==" in each or "_set(" in each
+        ]
         first, second = self.nodes(top)
         back = statements(Page("kamailio.rst").blocks("none")[0])[1]
         self.kamailio(top=top, toBrowser=f"{choose}\n{back}")

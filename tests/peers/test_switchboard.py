@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.page import literal
 from tests.peers import baresip
 from tests.peers.baresip import Baresip
 from tests.peers.deadline import until
@@ -17,7 +18,6 @@ from tests.peers.peers import BARESIP, NAMESPACES, needs
 from tests.peers.ports import freePort, freeRange
 from tests.peers.process import Process
 from tests.peers.sound import Sound
-from tests.test_blocks import literal
 from tests.test_examples import EXAMPLES, writeConfig
 
 #: What the two telephones say, in hertz; how far off it may be heard; the least
