@@ -25,13 +25,14 @@ LEFT_OUT = shutil.ignore_patterns(
 SYSTEM = ("/etc", "/run", "/var")
 #: Copies of a system's folders, for whoever runs what follows.
 _LAYERS = """
+mount --bind "$3" /opt
 mount -t tmpfs tmpfs "$1"
 for folder in {system}; do
     mkdir -p "$1/new$folder" "$1/work$folder"
     mount -t overlay -o "lowerdir=$folder,upperdir=$1/new$folder,workdir=$1/work$folder" overlay "$folder"
 done
 cd "$2"
-exec bash -eu -o pipefail -c "$3"
+exec bash -eu -o pipefail -c "$4"
 """
 #: As in C{sched.h}.
 _CLONE_NEWNET = 0x40000000
@@ -101,9 +102,11 @@ class Network:
 
 class Machine:
     """
-    where commands run: C{/etc}, C{/run} and C{/var} are copies, and so is the source, the
-    home is empty, and C{python}, C{pip} and C{twistd} are those of a virtual
-    environment in which nothing was installed but what the gateway needs.
+    Where commands run: C{/etc}, C{/run} and C{/var} are copies, and so is the source; the
+    home is empty.  C{/opt} is empty, too, and what is put there stays for the next
+    command.  C{python}, C{pip} and C{twistd} are those of a virtual environment with
+    the gateway, and nothing is fetched.  Where nothing is installed, they are the
+    system's, and pip fetches what it needs.
 
     @ivar source: the copy of the source.
     @ivar home: the home.
@@ -112,13 +115,14 @@ class Machine:
     def __init__(self, directory: Path, *, installed: bool = True) -> None:
         """
         @param directory: where all of this goes.
-        @param installed: whether the gateway is installed in the environment.
+        @param installed: whether the gateway is.
         """
         self._directory = directory
         self._installed = installed
         self.home = directory / "home"
         self.home.mkdir()
-        (directory / "layers").mkdir()
+        for name in ("layers", "opt"):
+            (directory / name).mkdir()
         (directory / "apt.conf").write_text('APT::Get::Assume-Yes "true";\n')
 
     @cached_property
@@ -143,10 +147,9 @@ class Machine:
         (packages,) = made.glob("lib/python*/site-packages")
         # A .pth file in a folder that another one names is not read: what is
         # installed here is seen, and what is linked from there is not.
-        seen = [sysconfig.get_path("purelib"), *([str(self.source)] if self._installed else [])]
-        (packages / "here.pth").write_text("\n".join(seen))
+        (packages / "here.pth").write_text(f"{sysconfig.get_path('purelib')}\n{self.source}\n")
         for point in entry_points(group="console_scripts"):
-            if point.name not in ("pip", "twistd", "trial", *(["e2aegw"] if self._installed else [])):
+            if point.name not in ("e2aegw", "pip", "twistd", "trial"):
                 continue
             program = made / "bin" / point.name
             program.write_text(
@@ -164,20 +167,21 @@ class Machine:
         @param folder: where; in the source, if it is not said.
         """
         folder = self.source if folder is None else folder
+        programs = self.environment if self._installed else sys.base_prefix
         layers = _LAYERS.format(system=" ".join(SYSTEM))
-        words = ["bash", "-eu", "-c", layers, "bash", str(self._directory / "layers"), str(folder)]
+        words = ["bash", "-eu", "-c", layers, "bash", str(self._directory / "layers"), str(folder), str(self._directory / "opt")]
         return Process(
             name,
             ["unshare", "--mount", "--propagation", "private", *words, script(block)],
             self._directory,
             environment={
                 "HOME": str(self.home),
-                "PATH": f"{self.environment}/bin:{os.environ['PATH']}",
+                "PATH": f"{programs}/bin:{os.environ['PATH']}",
                 "PYTHONPATH": "",
                 "APT_CONFIG": str(self._directory / "apt.conf"),
                 "DEBIAN_FRONTEND": "noninteractive",
                 "LC_ALL": "C.UTF-8",
-                **_PIP,
+                **(_PIP if self._installed else {}),
             },
         )
 

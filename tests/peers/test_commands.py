@@ -51,18 +51,29 @@ class MachineTestCase(SynchronousTestCase):
     Tests that need a machine.
     """
 
-    installed = True
-
     def setUp(self) -> None:
         """
         Make it.
         """
+        self.machine = Machine(self.makeFolder())
+        self.network = self.enterNetwork()
+
+    def makeFolder(self) -> Path:
+        """
+        Have a folder.
+        """
         made = tempfile.TemporaryDirectory(prefix="e2aegw-")
         self.addCleanup(made.cleanup)
         self.folder = Path(made.name)
-        self.network = Network(*ADDRESSES)
-        self.addCleanup(self.network.end)
-        self.machine = Machine(self.folder, installed=self.installed)
+        return self.folder
+
+    def enterNetwork(self) -> Network:
+        """
+        Be in a network that has all of the manual's addresses.
+        """
+        network = Network(*ADDRESSES)
+        self.addCleanup(network.end)
+        return network
 
     def start(self, name: str, block: str, folder: Path | None = None) -> Process:
         """
@@ -112,17 +123,22 @@ class InstallTests(MachineTestCase):
     The README, where nothing is installed yet.
     """
 
-    installed = False
+    def setUp(self) -> None:
+        """
+        Make the machine.  It is in the world's network.
+        """
+        self.machine = Machine(self.makeFolder(), installed=False)
 
     def test_install(self) -> None:
         """
         Whoever follows it has a gateway that answers its proxy.
         """
-        process = self.started(self.start("readme", literal("README.rst")[0]))
+        make, install, *rest = literal("README.rst")[0].splitlines()
+        self.machine.run(f"{make}\n{install}")
+        self.network = self.enterNetwork()
+        self.started(self.start("readme", "\n".join(rest)))
         self.assertEqual(self.ng().command("ping")["result"], "pong")
-        said = self.machine.run("e2aegw --version", self.folder)
-        self.assertRegex(said, r"^e2aegw \d+\.\d+")
-        process.end()
+        self.assertRegex(self.machine.run("/opt/e2aegw/bin/e2aegw --version"), r"^e2aegw \d+\.\d+")
 
 
 @needs(NAMESPACES)
