@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from e2aegw.gateway import config
 from e2aegw.gateway.pipelineend import _KEYS, SCHEMES, PipelineEnd
 from e2aegw.sansio.certificate import Identity
+from e2aegw.tap import Options
 from tests.page import Page, rows
 
 PAGE = Page("static.rst")
@@ -42,6 +43,12 @@ class StaticTests(SynchronousTestCase):
             for name in re.findall("``(.*?)``", text)
         }
         self.assertEqual(told, set(SCHEMES) | _KEYS)
+
+    def test_help(self) -> None:
+        """
+        So has the command's help.
+        """
+        self.assertLessEqual(set(SCHEMES) | _KEYS, set(re.findall(r"[\w-]+", Options.longdesc)))
 
     def test_examples(self) -> None:
         """

@@ -169,7 +169,16 @@ class Machine:
         folder = self.source if folder is None else folder
         programs = self.environment if self._installed else sys.base_prefix
         layers = _LAYERS.format(system=" ".join(SYSTEM))
-        words = ["bash", "-eu", "-c", layers, "bash", str(self._directory / "layers"), str(folder), str(self._directory / "opt")]
+        words = [
+            "bash",
+            "-eu",
+            "-c",
+            layers,
+            "bash",
+            str(self._directory / "layers"),
+            str(folder),
+            str(self._directory / "opt"),
+        ]
         return Process(
             name,
             ["unshare", "--mount", "--propagation", "private", *words, script(block)],
