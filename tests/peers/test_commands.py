@@ -370,6 +370,18 @@ class StaticTests(MachineTestCase):
         self.start("terminal", terminal, self.folder)
         until(lambda: bytes.fromhex(shown.output()) == FAX, "the server shows it", explain=process.output)
 
+    def test_stranger(self) -> None:
+        """
+        A party that is known by its address and shows another certificate is a line
+        in the log.
+        """
+        make, fingerprint, start = script(self.blocks[1]).splitlines()
+        start = start.replace("port=4000", "port=4000:to=127.0.0.1\\\\:4002:setup=passive")
+        process = self.start("gateway", f"{make}\n{fingerprint}\n{make}\n{start}", self.folder)
+        self.started(process, _WAITS)
+        self.client("-dtls -bind 127.0.0.1:4002 -connect 127.0.0.1:4000", FAX)
+        self.started(process, "DTLS failed: fingerprint mismatch; expected sha-256 ")
+
     def listens(self, port: int) -> bool:
         """
         Whether somebody has a port of UDP.
