@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from e2aegw.adapter.throttle import Throttle
+from e2aegw.alarm import Alarm
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapter, IAdapterFactory
 from e2aegw.sansio.bfcp import QUESTIONS, RELIABLE, UNRELIABLE, Fault, Header, errorMessage
@@ -85,7 +86,7 @@ class BFCPAdapter(Protocol):
         self._waiting: deque[bytes] = deque()
         self._waitingSize = 0
         self._connected = self._lost = self._failed = self._silent = self._heard = False
-        self._timer: Any = None
+        self._alarm = Alarm(clock)
         # What the attributes of a data channel say, which mean nothing there.
         self._setup: str | None = None
         self._keeps: bool | None = None
@@ -228,9 +229,7 @@ class BFCPAdapter(Protocol):
             self.counters["unsent no connection"] += 1
             self._giveBack(unit, Fault.GENERIC)
         self._throttle.closed()
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._alarm.stop()
 
     # IPushProducer: what the network party sends
 
@@ -321,23 +320,12 @@ class BFCPAdapter(Protocol):
                 self._silent = hop.silent
                 if hop.silent:
                     self.notify(PartySilent(protocol="BFCP"))
-            self._arm(hop.nextTimeout())
+            self._alarm.set(hop.nextTimeout() if self._connected else None, self._expire)
         else:
             self._throttle.wait(bool(self._waiting))
 
-    def _arm(self, at: float | None) -> None:
-        if self._timer is not None:
-            if at is not None and self._timer.getTime() <= at:
-                # To look too early costs less than another timer.
-                return
-            self._timer.cancel()
-            self._timer = None
-        if at is not None and self._connected:
-            self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._expire)
-
-    def _expire(self) -> None:
-        self._timer = None
-        self._hop.timeout(self._clock.seconds())
+    def _expire(self, now: float) -> None:
+        self._hop.timeout(now)
         self._turn()
 
     def _giveBack(self, unit: bytes, fault: Fault) -> None:

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from e2aegw.adapter.throttle import Throttle
+from e2aegw.alarm import Alarm
 from e2aegw.errors import ConfigError, NegotiationError, RemoteError
 from e2aegw.interfaces import Address, Apply, IAdapter, IAdapterFactory
 from e2aegw.sansio.events import ConnectionIdle, Event, MediaStarted, ProtocolViolated
@@ -138,9 +139,9 @@ class MSRPAdapter(Protocol):
         # The request of which pieces arrive: what to do with them.
         self._refusing = False
         self._foreign: dict[int, tuple[Fragment, Request]] = {}
-        self._timer: Any = None
+        self._alarm = Alarm(clock)
         self._idle = idle
-        self._idleTimer: Any = None
+        self._idleAlarm = Alarm(clock)
         self._lastActive = 0.0
 
     # ILegPart
@@ -243,8 +244,8 @@ class MSRPAdapter(Protocol):
         self._reader = Reader(endToEnd=self.relaying)
         self._lastActive = self._clock.seconds()
         self._throttle.opened()
-        if self._idle and self._idleTimer is None:
-            self._idleTimer = self._clock.callLater(self._idle, self._checkIdle)
+        if self._idle:
+            self._idleAlarm.set(self._lastActive + self._idle, self._checkIdle)
         self._begin()
 
     def dataReceived(self, data: bytes) -> None:
@@ -292,10 +293,8 @@ class MSRPAdapter(Protocol):
         for unit in waiting:
             self._giveBack(unit, 481)
         self._throttle.closed()
-        for timer in (self._timer, self._idleTimer):
-            if timer is not None and timer.active():
-                timer.cancel()
-        self._timer = self._idleTimer = None
+        self._alarm.stop()
+        self._idleAlarm.stop()
 
     # IPushProducer: what the network party sends
 
@@ -616,14 +615,10 @@ class MSRPAdapter(Protocol):
         self._sender.resumed(self._clock.seconds())
 
     def _arm(self) -> None:
-        if self._timer is None:
-            at = self._sender.nextTimeout()
-            if at is not None:
-                self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._expire)
+        if not self._alarm.isSet:
+            self._alarm.set(self._sender.nextTimeout(), self._expire)
 
-    def _expire(self) -> None:
-        self._timer = None
-        now = self._clock.seconds()
+    def _expire(self, now: float) -> None:
         if self._throttle.full:
             # Much of it is not even sent.
             self._sender.resumed(now)
@@ -632,13 +627,12 @@ class MSRPAdapter(Protocol):
             self._toPeer(report)
         self._arm()
 
-    def _checkIdle(self) -> None:
-        now = self._clock.seconds()
-        left = self._lastActive + self._idle - now
-        if left <= 0:
+    def _checkIdle(self, now: float) -> None:
+        at = self._lastActive + self._idle
+        if at <= now:
             self.notify(ConnectionIdle(seconds=self._idle))
-            left = self._idle
-        self._idleTimer = self._clock.callLater(left, self._checkIdle)
+            at = now + self._idle
+        self._idleAlarm.set(at, self._checkIdle)
 
 
 def _active(setup: str | None, kind: Kind) -> bool:

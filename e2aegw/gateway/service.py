@@ -180,6 +180,7 @@ class Gateway(Service):
         self._nativeEndpoint: Endpoint | None = None
         self._madeRSA: Identity | None = None
         self.pipelines = [StaticPipeline(reactor, network, self, each) for each in wirings]
+        self._shortest = 0.0
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
 
@@ -272,6 +273,7 @@ class Gateway(Service):
             # An RSA key takes as long as thousands of packets.
             self._reactor.callInThread(self._commonRSA)
         timeouts = (self.limits.media_timeout, self.limits.silent_timeout, self.limits.offer_timeout)
+        self._shortest = min(filter(None, timeouts), default=0.0)
         looks = [each / _LOOKS for each in timeouts if each]
         if self._patience:
             looks.append(self._patience / _LOOKS_FOR_MEDIA)
@@ -541,25 +543,30 @@ class Gateway(Service):
         """
         Close calls that nobody needs any more.
         """
+        now = self._reactor.seconds()
         for session in list(self.sessions):
-            # A mistake with one call must not let the others live for ever.
-            with self._log.failureHandler("looking for silent calls"):
-                self._lookAt(session, self._reactor.seconds())
+            if session not in self.sessions:
+                continue  # An observer ended it together with another one.
+            try:
+                self._lookAt(session, now)
+            except Exception:
+                # A mistake with one call must not let the others live for ever.
+                self._log.failure("looking for silent calls")
 
     def _lookAt(self, session: Session, now: float) -> None:
-        if session not in self.sessions:
-            return  # An observer ended it together with another one.
         activity = session.packets(), session.signals
         if self._patience:
-            for stream in list(session.streams):
-                if stream.pipeline is not None:
-                    stream.pipeline.watch(now, self._patience)
+            for stream in tuple(session.streams):
+                if (pipeline := stream.pipeline) is not None:
+                    pipeline.watch(now, self._patience)
             if session not in self.sessions:
                 return  # An observer ended it, hearing that.
         # Who is called or resumes a call has all of the time from then on.
         before, since = self.sessions[session]
         if activity != before:
             self.sessions[session] = (activity, now)
+            return
+        if now - since < self._shortest:
             return
         timeout = self._timeoutOf(session)
         if timeout and now - since >= timeout:
