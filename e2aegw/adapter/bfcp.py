@@ -6,23 +6,23 @@ crosses to the letter.  What an unreliable one needs beside it, fragments,
 repetitions and acknowledgements, stays on its leg.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Sequence, Set
+from collections import deque
+from collections.abc import Sequence, Set
 from typing import Any
 
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from e2aegw.adapter.throttle import Throttle
+from e2aegw.adapter.stream import StreamAdapter
 from e2aegw.alarm import Alarm
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapter, IAdapterFactory
 from e2aegw.sansio.bfcp import QUESTIONS, RELIABLE, UNRELIABLE, Fault, Header, errorMessage
 from e2aegw.sansio.bfcpreader import ReliableHop
 from e2aegw.sansio.bfcptransactions import DatagramHop
-from e2aegw.sansio.events import Event, MediaStarted, PartySilent, ProtocolViolated
+from e2aegw.sansio.events import MediaStarted, PartySilent, ProtocolViolated
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 
@@ -49,31 +49,23 @@ _NOTHING: frozenset[str] = frozenset()
 _STARTED = MediaStarted()
 
 
-@implementer(IAdapter, IPushProducer, IHandshakeListener)
-class BFCPAdapter(Protocol):
+@implementer(IAdapter, IHandshakeListener)
+class BFCPAdapter(StreamAdapter):
     """
     BFCP.  The unit is a message in the reliable form.
-
-    As C{IPushProducer} it is what its network party sends.
 
     @ivar toServer: whether the network party is the floor control server;
         L{None} as long as that is not settled.
     """
 
     medium = "bfcp"
-    authenticates = False
-    transport: Any
 
     def __init__(self, proto: str, clock: Any) -> None:
         """
         @param clock: provides C{IReactorTime}.
         """
-        self.counters: dict[str, int] = defaultdict(int)
-        self.notify: Callable[[Event], None] = lambda event: None
+        super().__init__(self._flush)
         self.passes: Set[str] = _NOTHING
-        self.peer: Any = None
-        self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
-        self.transport = None
         self._kind = PROTOS.get(proto.upper(), "tcp")
         self._clock = clock
         self.toServer: bool | None = None
@@ -82,7 +74,6 @@ class BFCPAdapter(Protocol):
             self._hop = self._newHop()
         else:
             self._hop = DatagramHop(self.counters)
-        self._throttle = Throttle(self, self._flush)
         self._waiting: deque[bytes] = deque()
         self._waitingSize = 0
         self._connected = self._lost = self._failed = self._silent = self._heard = False
@@ -239,20 +230,14 @@ class BFCPAdapter(Protocol):
         for responses, and is slow enough.
         """
         if self.reliable:
-            self._throttle.hold(True)
+            super().pauseProducing()
 
     def resumeProducing(self) -> None:
         """
         Read again.
         """
         if self.reliable:
-            self._throttle.hold(False)
-
-    def stopProducing(self) -> None:
-        """
-        Nobody wants to hear of the network party any more.
-        """
-        self.pauseProducing()
+            super().resumeProducing()
 
     # IAdapter
 

@@ -10,20 +10,19 @@ Where both parties have CEMA (RFC 6714) the adapters are no ends but a piece of
 the way: paths, transactions and responses are in the units and cross.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Sequence, Set
+from collections import deque
+from collections.abc import Sequence, Set
 from typing import Any
 
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from e2aegw.adapter.throttle import Throttle
+from e2aegw.adapter.stream import StreamAdapter
 from e2aegw.alarm import Alarm
 from e2aegw.errors import ConfigError, NegotiationError, RemoteError
 from e2aegw.interfaces import Address, Apply, IAdapter, IAdapterFactory
-from e2aegw.sansio.events import ConnectionIdle, Event, MediaStarted, ProtocolViolated
+from e2aegw.sansio.events import ConnectionIdle, MediaStarted, ProtocolViolated
 from e2aegw.sansio.msrp import (
     ABORT,
     END,
@@ -71,13 +70,11 @@ _NOTHING: frozenset[str] = frozenset()
 _STARTED = MediaStarted()
 
 
-@implementer(IAdapter, IPushProducer)
-class MSRPAdapter(Protocol):
+@implementer(IAdapter)
+class MSRPAdapter(StreamAdapter):
     """
     MSRP.  The unit is a L{Fragment}; while paths are end to end, also a
     L{Response}.
-
-    As C{IPushProducer} it is what its network party sends.
 
     @ivar destination: where to connect, if not to the address of the C{c=} and
         C{m=} lines: the first hop of the party's path (RFC 4975 clause 8.3).
@@ -90,8 +87,6 @@ class MSRPAdapter(Protocol):
     """
 
     medium = "msrp"
-    authenticates = False
-    transport: Any
 
     def __init__(
         self, proto: str, clock: Any, *, relay: str = "auto", chunk: int = CHUNK, idle: float = 0
@@ -103,18 +98,14 @@ class MSRPAdapter(Protocol):
         @param idle: seconds without traffic after which to say so; 0 for
             never.
         """
-        self.counters: dict[str, int] = defaultdict(int)
-        self.notify: Callable[[Event], None] = lambda event: None
+        super().__init__(self._drained)
         self.passes: Set[str] = _NOTHING
-        self.peer: Any = None
-        self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
         self.destination: Address | None = None
         self.active: bool | None = None
         self.cema = False
         self.setup: str | None = None
         self.paths = Paths()
         self.relaying = False
-        self.transport = None
         self._proto = proto.upper()
         self._channel = PROTOS.get(self._proto) == "channel"
         self._clock = clock
@@ -129,7 +120,6 @@ class MSRPAdapter(Protocol):
         self._greeted = self._bound = False
         self._refused = 0
         self._heard = False
-        self._throttle = Throttle(self, self._drained)
         self._waiting: deque[Any] = deque()
         self._waitingSize = 0
         # A chunk of which a piece could not be sent, and why.
@@ -224,14 +214,6 @@ class MSRPAdapter(Protocol):
 
     # IProtocol
 
-    def connectionMade(self) -> None:
-        """
-        The transport is there.  If it says by an attribute C{connected} that
-        nobody is at its other end yet, L{connectionOpened} follows.
-        """
-        if getattr(self.transport, "connected", True):
-            self.connectionOpened()
-
     def connectionOpened(self) -> None:
         """
         What is written reaches the network party from now on.
@@ -295,26 +277,6 @@ class MSRPAdapter(Protocol):
         self._throttle.closed()
         self._alarm.stop()
         self._idleAlarm.stop()
-
-    # IPushProducer: what the network party sends
-
-    def pauseProducing(self) -> None:
-        """
-        Read no more from the network party, for now.
-        """
-        self._throttle.hold(True)
-
-    def resumeProducing(self) -> None:
-        """
-        Read again.
-        """
-        self._throttle.hold(False)
-
-    def stopProducing(self) -> None:
-        """
-        Nobody wants to hear of the network party any more.
-        """
-        self._throttle.hold(True)
 
     # IAdapter
 
