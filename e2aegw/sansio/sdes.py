@@ -88,7 +88,9 @@ class Crypto:
         The attribute.
         """
         key = base64.b64encode(self.keys.material).decode()
-        return Line("crypto", f"{self.tag} {self.keys.profile.value} inline:{key}")
+        mki = self.keys.mki
+        identifier = f"|{int.from_bytes(mki, 'big')}:{len(mki)}" if mki else ""
+        return Line("crypto", f"{self.tag} {self.keys.profile.value} inline:{key}{identifier}")
 
 
 def generate(tag: str, profile: Profile) -> Crypto:

@@ -11,6 +11,7 @@ them; where C{CI} is C{true} in the environment it fails instead.
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -38,12 +39,14 @@ class Peer:
     @ivar library: the library that it consists of, if it is one, without
         C{lib} and what follows the name.
     @ivar file: the file that it consists of, if it is one.
+    @ivar trial: a command that succeeds if it is there, if that takes one.
     """
 
     name: str
     program: str | None = None
     library: str | None = None
     file: Path | None = None
+    trial: tuple[str, ...] = ()
 
     @property
     def installed(self) -> bool:
@@ -54,7 +57,9 @@ class Peer:
             return False
         if self.library is not None and find_library(self.library) is None:
             return False
-        return self.program is None or shutil.which(self.program) is not None
+        if self.program is not None and shutil.which(self.program) is None:
+            return False
+        return not self.trial or subprocess.run(self.trial, capture_output=True, check=False).returncode == 0
 
 
 CHROMIUM = Peer(name="chromium", program="chromium")
@@ -80,6 +85,9 @@ OPENSSL = Peer(name="openssl", program="openssl")
 DEBOOTSTRAP = Peer(name="debootstrap", program="debootstrap")
 DEBHELPER = Peer(name="debhelper", program="dh")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
+NETCAT = Peer(name="netcat-openbsd", program="nc")
+# Root's, and not every container's.
+NAMESPACES = Peer(name="namespaces (root)", program="ip", trial=("unshare", "--net", "--mount", "true"))
 
 
 def needs(*peers: Peer) -> Callable[[_TestClass], _TestClass]:
@@ -117,6 +125,8 @@ __all__ = [
     "KAMAILIO_TLS",
     "LIBRE",
     "MEDIASTREAMER",
+    "NAMESPACES",
+    "NETCAT",
     "OPENSSL",
     "PAGE",
     "RTPENGINE",
