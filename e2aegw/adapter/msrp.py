@@ -195,7 +195,7 @@ class MSRPAdapter(Protocol):
         peer = self.peer if isinstance(self.peer, MSRPAdapter) else None
         offers = terms.kind is Kind.OFFER
         if offers:
-            self._passed = peer is not None and self._mayRelay(peer)
+            self._passed = peer is not None and self._mayRelay(peer, terms.msrpRelay or self._policy)
         relays = self._passed if offers else self.relaying
         if relays and peer is not None and peer.paths.remote:
             self.passes = _CEMA
@@ -591,13 +591,13 @@ class MSRPAdapter(Protocol):
 
     # Paths
 
-    def _mayRelay(self, peer: "MSRPAdapter") -> bool:
+    def _mayRelay(self, peer: "MSRPAdapter", policy: str) -> bool:
         """
         Whether to offer the other party's path as it is.
         """
-        if not peer.cema or self._policy == "never":
+        if not peer.cema or policy == "never":
             return False
-        return self.relaying or self._policy == "always" or self._channel or not peer._channel
+        return self.relaying or policy == "always" or self._channel or not peer._channel
 
     def _agree(self, relaying: bool) -> None:
         """
