@@ -164,6 +164,8 @@ class MSRPAdapter(StreamAdapter):
             self.cema, self.setup = cema, setup
             self.active = _active(setup, terms.kind)
             self._sender.toPath = b" ".join(uri.text for uri in path)
+            # What is said after an exchange can wait for a new connection.
+            self._lost = False
             if terms.kind is Kind.ANSWER:
                 self._agree(self._passed and cema)
             self._begin()
