@@ -179,10 +179,10 @@ class ChannelCarrier:
         """
         Open a channel again that was closed, if its stream is free.
         """
-        if self._channels is not None and share.channel is None and share in self._shares.values():
-            if share.map.streamID != UNKNOWN:
-                self._tryToAdd(share)
-                self._drain()
+        known = self._shares.get(share.map.streamID) is share
+        if known and self._channels is not None and share.channel is None:
+            self._tryToAdd(share)
+            self._drain()
 
     def remove(self, share: DataChannel) -> None:
         """
