@@ -164,6 +164,8 @@ class MSRPAdapter(StreamAdapter):
             self.cema, self.setup = cema, setup
             self.active = _active(setup, terms.kind)
             self._sender.toPath = b" ".join(uri.text for uri in path)
+            # What is said after an exchange can wait for a new connection.
+            self._lost = False
             if terms.kind is Kind.ANSWER:
                 self._agree(self._passed and cema)
             self._begin()
@@ -186,7 +188,7 @@ class MSRPAdapter(StreamAdapter):
         peer = self.peer if isinstance(self.peer, MSRPAdapter) else None
         offers = terms.kind is Kind.OFFER
         if offers:
-            self._passed = peer is not None and self._mayRelay(peer)
+            self._passed = peer is not None and self._mayRelay(peer, terms.msrpRelay or self._policy)
         relays = self._passed if offers else self.relaying
         if relays and peer is not None and peer.paths.remote:
             self.passes = _CEMA
@@ -552,13 +554,13 @@ class MSRPAdapter(StreamAdapter):
 
     # Paths
 
-    def _mayRelay(self, peer: "MSRPAdapter") -> bool:
+    def _mayRelay(self, peer: "MSRPAdapter", policy: str) -> bool:
         """
         Whether to offer the other party's path as it is.
         """
-        if not peer.cema or self._policy == "never":
+        if not peer.cema or policy == "never":
             return False
-        return self.relaying or self._policy == "always" or self._channel or not peer._channel
+        return self.relaying or policy == "always" or self._channel or not peer._channel
 
     def _agree(self, relaying: bool) -> None:
         """

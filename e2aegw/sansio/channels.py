@@ -307,9 +307,9 @@ class Channels:
             data = b"" if message.ppid in _EMPTY else message.data
             self._events.append(ChannelMessage(channel, data, message.ppid in _TEXT))
         else:
-            self._receivePart(channel, message)
+            self._receivePart(channel, message, now)
 
-    def _receivePart(self, channel: Channel, message: MessageReceived) -> None:
+    def _receivePart(self, channel: Channel, message: MessageReceived, now: float) -> None:
         """
         A part of a message, the old way: all but the last one have a PPID that
         says so.
@@ -317,6 +317,8 @@ class Channels:
         kind = _PARTIAL.get(message.ppid, message.ppid)
         if kind not in _WHOLE or (channel._parts and kind != channel._partsKind):
             self._forgetParts(channel)
+            # RFC 8831 clause 6.6.
+            self.close(channel, now)
             raise RemoteError("data channel", f"PPID {message.ppid}")
         channel._partsKind = kind
         channel._parts.append(message.data)
@@ -324,6 +326,7 @@ class Channels:
         self._partial += len(message.data) + _PART
         if channel._partsSize > MAX_PARTIAL or self._partial > MAX_ALL_PARTIAL:
             self._forgetParts(channel)
+            self.close(channel, now)
             raise RemoteError("data channel", "message too long")
         if message.ppid == kind:
             data = b"".join(channel._parts)

@@ -36,6 +36,8 @@ PROTOCOLS: Final = (
 )
 #: What a UE and the network can agree on at registration.
 E2AE: Final = frozenset({"sdes-srtp", "dtls-srtp", "msrp-tls", "bfcp-tls", "udptl-dtls", "webrtc"})
+#: What C{msrp} can say, in the words of L{Terms.msrpRelay}.
+MSRP: Final = {"relay": "always", "bridge": "never", "auto": "auto"}
 #: What C{replace} can ask for that L{Terms} has a word for.  The address in
 #: C{o=} and the C{c=} lines are always replaced.
 REPLACED: Final = {
@@ -504,6 +506,18 @@ def _among(known: Container[str], reading: Reading, name: str, value: Any) -> li
         elif w not in OFF:
             reading.refuse(f"{name}={word}")
     return found
+
+
+def msrp(reading: Reading, name: str, value: Any) -> None:
+    """
+    C{msrp}: whether messages pass as they are.
+    """
+    for word in readWords(value):
+        relay = MSRP.get(normalize(word))
+        if relay is None:
+            reading.refuse(f"{name}={word}")
+        else:
+            reading.terms["msrpRelay"] = relay
 
 
 def webRTC(reading: Reading, name: str, value: Any) -> None:

@@ -279,6 +279,13 @@ FLAGS: Final[tuple[Flag, ...]] = (
         values=", ".join(f"``{w}``" for w in sorted(IN_BAND)) + "; ``none``",
     ),
     _flag(
+        "msrp",
+        ngeffects.msrp,
+        "where both parties have CEMA (RFC 6714): pass messages as they are, headers and all; be an end of"
+        " both hops; or do as it fits; without the key, as it is configured",
+        values=", ".join(f"``{w}``" for w in ngeffects.MSRP),
+    ),
+    _flag(
         "ICE",
         ngeffects.ice,
         "take ICE out, speak it, or do as the offer does; without a word it ends where protection does",

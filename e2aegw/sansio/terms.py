@@ -86,6 +86,8 @@ class Terms:
     @ivar channels: the subprotocols of data channels that the near party may
         open in band, for each of which the far party is asked for a line; or
         L{None} for the usual ones.
+    @ivar msrpRelay: whether to relay MSRP where both parties have CEMA:
+        C{"never"}, C{"auto"} or C{"always"}, or L{None} as it is configured.
     """
 
     kind: Kind = Kind.OFFER
@@ -111,6 +113,7 @@ class Terms:
     e2ae: Set[str] | None = None
     anonymous: bool = False
     channels: Sequence[str] | None = None
+    msrpRelay: str | None = None
 
     def but(self, **changes: Any) -> Self:
         """

@@ -175,6 +175,15 @@ class ChannelCarrier:
         self._drain()
         return share
 
+    def revive(self, share: DataChannel) -> None:
+        """
+        Open a channel again that was closed, if its stream is free.
+        """
+        known = self._shares.get(share.map.streamID) is share
+        if known and self._channels is not None and share.channel is None:
+            self._tryToAdd(share)
+            self._drain()
+
     def remove(self, share: DataChannel) -> None:
         """
         A channel is not needed any more; with the last one goes the
@@ -331,10 +340,13 @@ class ChannelCarrier:
     def _addAll(self) -> None:
         for share in self._shares.values():
             if share.channel is None and share.map.streamID != UNKNOWN:
-                try:
-                    self._add(share)
-                except NegotiationError:
-                    self.counters["channels without a stream"] += 1
+                self._tryToAdd(share)
+
+    def _tryToAdd(self, share: DataChannel) -> None:
+        try:
+            self._add(share)
+        except NegotiationError:
+            self.counters["channels without a stream"] += 1
 
     def _add(self, share: DataChannel) -> None:
         assert self._channels is not None

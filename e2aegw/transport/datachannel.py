@@ -102,15 +102,19 @@ class DataChannel:
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
-        See L{ILegPart}: all there is to say is said of the carrier.
+        See L{ILegPart}: all there is to say is said of the carrier; but a
+        channel that was closed and is still described is to be there again.
 
         @raise NegotiationError: the carrier cannot agree to its section.
         """
         carrier, whole = self.carrier, self.carrier.section
-        if whole is None:
-            return _nothing
-        apply = carrier.configure(whole, terms)
+        configureCarrier = _nothing if whole is None else carrier.configure(whole, terms)
         carrier.section = None
+
+        def apply() -> None:
+            configureCarrier()
+            carrier.revive(self)
+
         return apply
 
     def describe(self, terms: Terms) -> Sequence[Line]:

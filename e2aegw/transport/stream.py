@@ -93,6 +93,8 @@ class StreamTransport:
         self._reactor = reactor
         self._ports = ports
         self._signalled: Address | None = None
+        # With where the remote party says that it is, what it calls itself.
+        self._path: str | None = None
         self._peerSetup = "actpass"
         # Whether the remote party wants to keep the connection; what we said.
         self._keeps = False
@@ -187,14 +189,18 @@ class StreamTransport:
         if setup not in ("active", "passive", "actpass", "holdconn"):
             raise NegotiationError("the setup attribute is none of active, passive and actpass")
         # RFC 4145 clause 5.1: who says nothing wants a new one.
-        keeps = section.get("connection") == "existing"
+        keeps = self._renewing and section.get("connection") == "existing"
+        path = section.get("path")
 
         def apply() -> None:
-            self._signalled, self._peerSetup = remote, setup
+            moved = self._moves(remote, path)
+            self._signalled, self._path, self._peerSetup = remote, path, setup
             # Of an exchange that both agree to keep, nothing begins anew.
-            renews = self._renewing and self.active is not None and not keeps
-            if renews and (terms.kind is Kind.OFFER or self._said == "existing"):
-                self._renew()
+            if self.active is not None and not keeps:
+                if moved or self._over:
+                    self._restart()
+                elif self._renewing and (terms.kind is Kind.OFFER or self._said == "existing"):
+                    self._renew()
             self._keeps = keeps
             if terms.kind is Kind.ANSWER and setup != "holdconn":
                 if self._assumed and setup == "passive":
@@ -466,6 +472,31 @@ class StreamTransport:
         """
         return getattr(self.protocol, "medium", None) in _RENEWING
 
+    @property
+    def _over(self) -> bool:
+        """
+        Whether there is no connection any more, and we do not try to have one.
+        RFC 4975 clause 5.4: it takes an exchange of descriptions to begin anew.
+        """
+        ours = self.active and self._connection is self._connector is self._timer is None
+        return self._shut or bool(ours)
+
+    def _moves(self, remote: Address | None, path: str | None) -> bool:
+        """
+        Whether a new description is of another end than the one before, as
+        when a call is transferred.  Who connects to us may say any port; it
+        is another one if its MSRP session is another one, too.
+        """
+        known = self._signalled is not None and remote is not None
+        elsewhere, renamed = remote != self._signalled, path != self._path
+        return known and ((elsewhere or renamed) if self.active else (elsewhere and renamed))
+
+    def _restart(self) -> None:
+        """
+        Begin anew with an end that need not be the same.
+        """
+        self._renew()
+
     def _listen(self) -> None:
         """
         @raise ResourceError: there is no port.
@@ -508,6 +539,7 @@ class StreamTransport:
         if connector is not None:
             connector.stopConnecting()
         self.active, self._assumed, self._attempts = None, False, 0
+        self._shut = False
         if self._port is None:
             self._listen()
 

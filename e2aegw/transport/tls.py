@@ -426,6 +426,12 @@ class TLSTransport(StreamTransport):
             HandshakeFailed(protocol=self.protocolName, reason=reason, expected=expected, presented=presented)
         )
 
+    def _restart(self) -> None:
+        """
+        See L{StreamTransport}.
+        """
+        self._renewSecure()
+
     def _renewSecure(self) -> None:
         """
         The remote party wants another connection.

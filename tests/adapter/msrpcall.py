@@ -207,6 +207,8 @@ class Call:
         self.legs: list[MSRPAdapter] = [factory.buildAdapter(proto) for proto in self.protos]
         self.legs[0].peer, self.legs[1].peer = self.legs[1], self.legs[0]
         self.events: list[Event] = []
+        #: What the controller says with each offer and answer.
+        self.said: dict[str, Any] = {}
         self.wires: list[Wire] = []
         self.sections: list[Section] = []
         uris = []
@@ -244,7 +246,7 @@ class Call:
         An endpoint's section to the other one's, as a session does it.
         """
         near, far = self.legs[who], self.legs[1 - who]
-        terms = Terms(kind=kind)
+        terms = Terms(kind=kind, **self.said)
         near.configure(section, terms)()
         own = far.describe(terms)
         lines = [

@@ -113,6 +113,23 @@ class DescriptionTests(SynchronousTestCase):
             self.assertEqual(call.sections[0].get("path") == call.a.uri, relayed, (relay, protos))
             self.assertEqual([leg.relaying for leg in call.legs], [relayed, relayed])
 
+    def test_relaySaid(self) -> None:
+        """
+        What the controller says goes before what is configured.
+        """
+        for configured, said, protos, relayed in (
+            ("auto", "always", ("DC/MSRP", "TCP/MSRP"), True),
+            ("never", "always", ("TCP/MSRP", "TCP/MSRP"), True),
+            ("always", "never", ("DC/MSRP", "TCP/MSRP"), False),
+            ("always", "auto", ("DC/MSRP", "TCP/MSRP"), False),
+            ("never", "auto", ("TCP/MSRP", "DC/MSRP"), True),
+        ):
+            call = Call(*protos, relay=configured)
+            call.said = {"msrpRelay": said}
+            call.establish(CEMA, begin=False)
+            self.assertEqual(call.sections[0].get("path") == call.a.uri, relayed, (configured, said, protos))
+            self.assertEqual([leg.relaying for leg in call.legs], [relayed, relayed])
+
     def test_relayGoesOn(self) -> None:
         """
         Who offers anew does not matter to a session that is relayed; if CEMA

@@ -138,6 +138,62 @@ class BackToBackTests(MSRPCallTestCase):
         self.assertChat(0, 0)
 
 
+class AgainTests(MSRPCallTestCase):
+    """
+    A session whose far end is another one after a while, or that is to go on
+    after its connection ended.
+    """
+
+    def again(self, far: Endpoint, port: int, version: int) -> None:
+        """
+        The browser offers anew, and this far end answers and is reached.
+        """
+        (core,) = self.offered(self.browser.offer(0, version=version))
+        far.path = core.get("path") or ""
+        lines = ["v=0", f"o=- 2 {version} IN IP4 203.0.113.7", "s=-", "c=IN IP4 203.0.113.7", "t=0 0"]
+        lines += [f"m=message {port} TCP/MSRP *", "a=setup:passive", "a=accept-types:*", f"a=path:{far.uri}"]
+        (answer,) = Description.parse(self.result(self.session.answer("\r\n".join([*lines, ""])))).sections
+        self.browser.accept(answer)
+        self.clock.advance(0)
+        reactor: Any = self.clock
+        ((host, at, factory, *_),) = reactor.tcpClients
+        reactor.tcpClients.clear()
+        self.assertEqual((host, at), ("203.0.113.7", port))
+        connection = join(factory.buildProtocol(None))
+        assert connection is not None
+        far.send = connection.protocol.dataReceived
+        connection.write = far.receive  # type: ignore[method-assign]
+        self.far[0] = far
+        self.network.flush()
+
+    def test_moved(self) -> None:
+        """
+        An answer from another far end: the chat goes on there, and not with
+        the first one, whose connection ends.
+        """
+        self.call()
+        self.assertChat(0, 0)
+        first = self.connections[0]
+        self.again(Endpoint("msrp://203.0.113.7:2860/other;tcp"), 2860, 2)
+        self.assertFalse(first.connected)
+        self.assertChat(0, 0)
+
+    def test_lost(self) -> None:
+        """
+        The far end's connection ends, and so does the channel; a new offer
+        brings both back (RFC 4975 clause 5.4).
+        """
+        self.call()
+        share = self.browser.shares[0]
+        self.connections[0].abortConnection()
+        self.network.flush()
+        self.assertFalse(share.connected)
+        self.browser.carrier.revive(share)
+        self.again(Endpoint("msrp://203.0.113.7:2855/far0;tcp"), 2855, 2)
+        self.assertTrue(share.connected)
+        self.assertChat(0, 0)
+
+
 class RelayTests(MSRPCallTestCase):
     """
     Both parties have CEMA, and the gateway relays.

@@ -6,7 +6,8 @@ missing.
     ... class Calls(SynchronousTestCase): ...
 
 A class whose peers are not all installed is skipped, with a reason that names
-them; where C{CI} is C{true} in the environment it fails instead.
+them; where C{CI} is C{true} in the environment it fails instead.  What nobody
+can install, because a machine does not allow it, is always skipped.
 """
 
 import os
@@ -39,7 +40,8 @@ class Peer:
     @ivar library: the library that it consists of, if it is one, without
         C{lib} and what follows the name.
     @ivar file: the file that it consists of, if it is one.
-    @ivar trial: a command that succeeds if it is there, if that takes one.
+    @ivar trial: a command that succeeds if the machine allows it, if that takes
+        one.
     """
 
     name: str
@@ -47,6 +49,13 @@ class Peer:
     library: str | None = None
     file: Path | None = None
     trial: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """
+        Whether it would work here.
+        """
+        return not self.trial or subprocess.run(self.trial, capture_output=True, check=False).returncode == 0
 
     @property
     def installed(self) -> bool:
@@ -57,9 +66,7 @@ class Peer:
             return False
         if self.library is not None and find_library(self.library) is None:
             return False
-        if self.program is not None and shutil.which(self.program) is None:
-            return False
-        return not self.trial or subprocess.run(self.trial, capture_output=True, check=False).returncode == 0
+        return self.program is None or shutil.which(self.program) is not None
 
 
 CHROMIUM = Peer(name="chromium", program="chromium")
@@ -87,7 +94,17 @@ DEBHELPER = Peer(name="debhelper", program="dh")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
 NETCAT = Peer(name="netcat-openbsd", program="nc")
 # Root's, and not every container's.
-NAMESPACES = Peer(name="namespaces (root)", program="ip", trial=("unshare", "--net", "--mount", "true"))
+NAMESPACES = Peer(
+    name="namespaces with mounts of their own",
+    program="ip",
+    trial=(
+        *("unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec"),
+        "mount -t tmpfs tmpfs /mnt; mkdir /mnt/new /mnt/work; ip link set lo up;"
+        " mount -t overlay -o lowerdir=/etc,upperdir=/mnt/new,workdir=/mnt/work overlay /etc",
+    ),
+)
+#: What reasons begin with where a machine does not allow something.
+NOT_ALLOWED = "this machine does not allow "
 
 
 def needs(*peers: Peer) -> Callable[[_TestClass], _TestClass]:
@@ -98,8 +115,11 @@ def needs(*peers: Peer) -> Callable[[_TestClass], _TestClass]:
 
     def decorate(cls: _TestClass) -> _TestClass:
         missing = tuple(peer.name for peer in peers if not peer.installed)
-        cls.missingPeers = missing  # type: ignore[attr-defined]
-        if missing:
+        barred = () if missing else tuple(peer.name for peer in peers if not peer.allowed)
+        cls.missingPeers = missing + barred  # type: ignore[attr-defined]
+        if barred:
+            cls.skip = NOT_ALLOWED + ", ".join(barred)
+        elif missing:
             reason = f"peer not installed: {', '.join(missing)} (make peers)"
             if os.environ.get(CI) == "true":
 
@@ -127,6 +147,7 @@ __all__ = [
     "MEDIASTREAMER",
     "NAMESPACES",
     "NETCAT",
+    "NOT_ALLOWED",
     "OPENSSL",
     "PAGE",
     "RTPENGINE",

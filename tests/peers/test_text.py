@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.peers.browsers import Chromium, Pages
+from tests.peers.browsers import Chromium, Firefox, Pages
 from tests.peers.deadline import until
 from tests.peers.gateway import Gateway
 from tests.peers.ng import NG
-from tests.peers.peers import CHROMIUM, MEDIASTREAMER, PAGE, needs
+from tests.peers.peers import CHROMIUM, FIREFOX, MEDIASTREAMER, PAGE, needs
 from tests.peers.ports import freeRange
 from tests.peers.textphone import TextPhone, build
 
@@ -45,13 +45,15 @@ _DESCRIBED = 'a=dcmap:0 subprotocol="t140"\r\na=dcsa:0 fmtp:t140 cps=30\r\n'
 _ROUTE = '[[route]]\naccess = "text"\ncore = "text"\n'
 
 
-@needs(CHROMIUM, MEDIASTREAMER)
-class TextTests(SynchronousTestCase):
+class TextCase(SynchronousTestCase):
     """
     A call of text.
+
+    @cvar browserClass: the browser.
     """
 
     timeout: ClassVar[int] = 120
+    browserClass: ClassVar[type[Chromium] | type[Firefox]]
 
     def setUp(self) -> None:
         """
@@ -66,7 +68,7 @@ class TextTests(SynchronousTestCase):
         self.addCleanup(self.ng.close)
         pages = Pages(PAGE)
         self.addCleanup(pages.end)
-        self.browser = Chromium(self.directory, pages.url)
+        self.browser = self.browserClass(self.directory, pages.url)
         self.addCleanup(self.browser.end)
         self.program = build(self.directory)
 
@@ -126,6 +128,15 @@ class TextTests(SynchronousTestCase):
         """
         return str(self.browser.evaluate("heard"))
 
+
+@needs(CHROMIUM, MEDIASTREAMER)
+class ChromiumTests(TextCase):
+    """
+    Chromium and the telephone.
+    """
+
+    browserClass = Chromium
+
     def test_R_85_withRedundancy(self) -> None:
         """
         With redundancy towards the telephone, and from it.
@@ -137,6 +148,27 @@ class TextTests(SynchronousTestCase):
         With a telephone that has none.
         """
         self.converse(0)
+
+    def test_R_70_inBand(self) -> None:
+        """
+        In a channel that the page opens without describing it.
+        """
+        self.converse(100, inBand=True)
+
+
+@needs(FIREFOX, MEDIASTREAMER)
+class FirefoxTests(TextCase):
+    """
+    Firefox and the telephone.
+    """
+
+    browserClass = Firefox
+
+    def test_R_85_described(self) -> None:
+        """
+        In a channel of the description, with redundancy.
+        """
+        self.converse(100)
 
     def test_R_70_inBand(self) -> None:
         """

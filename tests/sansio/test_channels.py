@@ -350,26 +350,32 @@ class MessageTests(ChannelsTestCase):
 
     def test_badPartial(self) -> None:
         """
-        Parts that do not fit together, or never end, are dropped.
+        Parts that do not fit together, or never end, and messages of a kind
+        that is not known are dropped, and the channel is closed; the others
+        stay.
         """
         self.patch(module, "MAX_PARTIAL", 10)
-        self.client.open()
-        for data, ppid in (
-            (b"a", dcep.PPID_TEXT_PARTIAL),
-            (b"b", dcep.PPID_BINARY),
-            (b"c" * 11, dcep.PPID_TEXT_PARTIAL),
-            (b"d", dcep.PPID_TEXT),
-            (b"e", 99),
+        for number, messages in enumerate(
+            (
+                ((b"a", dcep.PPID_TEXT_PARTIAL), (b"b", dcep.PPID_BINARY)),
+                ((b"c" * 11, dcep.PPID_TEXT_PARTIAL),),
+                ((b"e", 99),),
+            )
         ):
-            self.client.raw(0, data, ppid)
-        self.rest()
-        self.assertEqual(self.server.messages(), [(0, b"d", True)])
-        self.assertEqual(self.server.refused, ["data channel"] * 3)
+            channel, other = self.client.open(), self.client.open()
+            for data, ppid in messages:
+                self.client.raw(channel.streamID, data, ppid)
+            self.client.send(other, b"d")
+            self.rest()
+            self.assertEqual(self.server.refused, ["data channel"] * (number + 1))
+            self.assertEqual(self.server.messages(), [(other.streamID, b"d", False)])
+            self.assertEqual((channel.state, other.state), (State.CLOSED, State.OPEN))
+            self.server.events.clear()
 
     def test_manyPartial(self) -> None:
         """
-        Many channels cannot keep more than a few long messages in parts, and
-        what they kept is given back.
+        Many channels cannot keep more than a few long messages in parts: who
+        wants more is closed, and what they kept is given back.
         """
         self.patch(module, "MAX_ALL_PARTIAL", 1000)
         for _ in range(4):
@@ -381,7 +387,7 @@ class MessageTests(ChannelsTestCase):
         for stream in (0, 2, 4, 6):
             self.client.raw(stream, b"b", dcep.PPID_TEXT)
         self.rest()
-        self.assertEqual([len(data) for _, data, _ in self.server.messages()], [301, 301, 1, 1])
+        self.assertEqual([len(data) for _, data, _ in self.server.messages()], [301, 301])
         self.assertEqual(self.server.channels._partial, 0)
 
     def test_reliability(self) -> None:

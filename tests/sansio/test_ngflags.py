@@ -241,6 +241,14 @@ class Reading(SynchronousTestCase):
         self.check(read(e2ae=""), e2ae=frozenset())
         self.assertEqual(read(e2ae="sdes-srtp,x").warnings, ("e2ae=x",))
 
+    def test_msrp(self) -> None:
+        """
+        Whether to relay is said for each call.
+        """
+        for word, meant in (("relay", "always"), ("bridge", "never"), ("auto", "auto")):
+            self.check(read(msrp=word), msrpRelay=meant)
+        self.assertEqual(read(msrp="tunnel").warnings, ("msrp=tunnel",))
+
     def test_webRTC(self) -> None:
         """
         One word for what browsers need; a key that is more exact overrules
@@ -316,8 +324,8 @@ class Reading(SynchronousTestCase):
         """
         What means nothing to us is named, without its value.
         """
-        request = read(flags=["frobnicate", "x-y"], gizmo="secret", msrp="bridge")
-        self.assertEqual(request.unknown, ("frobnicate", "x-y", "gizmo", "msrp"))
+        request = read(flags=["frobnicate", "x-y"], gizmo="secret", mrsp="bridge")
+        self.assertEqual(request.unknown, ("frobnicate", "x-y", "gizmo", "mrsp"))
 
     def test_muchUnknown(self) -> None:
         """

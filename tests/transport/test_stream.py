@@ -67,11 +67,15 @@ class Speaker(Protocol):
         self.life.append("lost")
 
 
-def section(setup: str | None, host: str | None = "198.51.100.7", port: int = 2855) -> Section:
+def section(
+    setup: str | None, host: str | None = "198.51.100.7", port: int = 2855, path: str | None = None
+) -> Section:
     """
     The remote party's.
     """
     lines = [] if setup is None else [Line("setup", setup)]
+    if path is not None:
+        lines.append(Line("path", path))
     return Section("message", port, "TCP/MSRP", ("*",), address=host, lines=lines)
 
 
@@ -338,6 +342,22 @@ class PassiveTests(StreamTestCase):
         self.assertEqual(self.events, [ConnectFailed(remote="nowhere", reason="nobody connected")])
         self.end()
 
+    def test_movedAndComes(self) -> None:
+        """
+        Who connects to us may say any port, and may change its name; who does
+        both is somebody else, and its connection takes the place of the other.
+        """
+        self.offered("active", path="msrp://a:9/one;tcp")
+        self.called()
+        for port, path in ((9, "msrp://a:9/one;tcp"), (9, "msrp://a:9/two;tcp")):
+            self.assertEqual(self.offered("active", port=port, path=path), "passive")
+            self.assertTrue(self.transport.connected)
+        self.assertEqual(self.offered("active", port=10, path="msrp://a:10/three;tcp"), "passive")
+        self.assertFalse(self.transport.connected)
+        self.assertIsNotNone(self.called())
+        self.assertEqual(self.speaker.life, ["opened", "lost", "opened"])
+        self.end()
+
     def test_closed(self) -> None:
         """
         A leg that has ended takes no connection any more.
@@ -375,6 +395,54 @@ class ActiveTests(StreamTestCase):
         self.assertEqual(self.speaker.received, b"hello")
         self.end()
         self.assertEqual(self.speaker.life, ["opened", "lost"])
+
+    def test_moved(self) -> None:
+        """
+        A party that is at another place, or is another one at the same place,
+        is connected to; one that is what it was stays so.
+        """
+        self.offered("passive", path="msrp://a:2855/one;tcp")
+        first = self.connect()
+        self.offered("passive", path="msrp://a:2855/one;tcp")
+        self.reactor.advance(0)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.assertTrue(first.connected)
+        places: tuple[dict[str, Any], ...] = (
+            {"path": "msrp://a:2855/two;tcp"},
+            {"path": "msrp://a:2856/two;tcp", "port": 2856},
+            {"path": "msrp://b:2856/two;tcp", "port": 2856, "host": "198.51.100.8"},
+        )
+        for place in places:
+            self.assertEqual(self.offered("actpass", **place), "passive")
+            self.assertFalse(first.connected)
+            self.setUp()
+            self.offered("passive", path="msrp://a:2855/one;tcp")
+            first = self.connect()
+            self.assertEqual(self.offered("passive", **place), "active")
+            self.connect()
+            self.assertEqual(len(self.reactor.tcpClients), 2, place)
+            self.assertEqual(self.reactor.tcpClients[-1][1], place.get("port", 2855))
+            self.assertEqual(self.speaker.life, ["opened", "lost", "opened"])
+        self.end()
+
+    def test_lostAndDescribedAgain(self) -> None:
+        """
+        A connection that ended, or that was never made, is made when the party
+        is described once more, and not before.
+        """
+        self.offered("passive")
+        self.connect().loseConnection()
+        self.reactor.advance(3600)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.offered("passive")
+        self.connect()
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+        self.transport.shut()
+        self.assertFalse(self.transport.connected)
+        self.offered("passive")
+        self.connect()
+        self.assertEqual(self.speaker.life, ["opened", "lost"] * 2 + ["opened"])
+        self.end()
 
     def test_destination(self) -> None:
         """

@@ -376,9 +376,9 @@ class Association:
             raise RemoteError("SCTP INIT", "no tag")
         if self._finished:
             self._outbox.reply(init.tag, c.chunk(c.ABORT))
-        elif not init.inboundStreams or not init.outboundStreams:
+        elif not init.usable:
             self._outbox.reply(init.tag, c.causesChunk(c.ABORT, 0, [Cause(c.INVALID_PARAMETER)]))
-            raise RemoteError("SCTP INIT", "no streams")
+            raise RemoteError("SCTP INIT", "no streams or no window")
         else:
             self._move(Input.INIT, init)
 
@@ -387,7 +387,7 @@ class Association:
             return
         init = Init.parse(body)
         sendable = 0 < len(init.cookie) <= self._outbound.room - 4
-        if not init.tag or not init.inboundStreams or not init.outboundStreams or not sendable:
+        if not init.tag or not init.usable or not sendable:
             raise RemoteError("SCTP INIT ACK", "incomplete")
         self._move(Input.INIT_ACK, init)
 

@@ -84,6 +84,9 @@ MAX_PARAMETERS: Final = 64
 #: Most bytes of unknown parameters that are reported to their writer; they go
 #: into a packet with others.
 MAX_REPORTED: Final = 512
+#: The smallest window that an association may begin with (RFC 9260 clauses
+#: 3.3.2 and 3.3.3).
+MIN_WINDOW: Final = 1500
 #: Most gap blocks that are written in one SACK: all that fit beside it in the
 #: smallest packet that is ever configured (576 bytes of IPv4).
 MAX_GAPS_SENT: Final = 100
@@ -374,6 +377,13 @@ class Init:
     cookie: bytes = field(default=b"", repr=False)
     unrecognized: tuple[bytes, ...] = ()
     reported: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """
+        Whether an association can begin with it.
+        """
+        return bool(self.inboundStreams and self.outboundStreams) and self.window >= MIN_WINDOW
 
     def encode(self, kind: int) -> bytes:
         """

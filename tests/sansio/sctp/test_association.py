@@ -232,8 +232,9 @@ class BeginTests(SynchronousTestCase):
 
     def test_badInit(self) -> None:
         """
-        An INIT without a tag, without streams, or in company is refused; the
-        one without streams is told.
+        An INIT without a tag, without streams, with hardly a window (RFC 9260
+        clause 3.3.2), or in company is refused; the ones without streams and
+        window are told.
         """
         network = Network()
         good = Init(tag=7, window=100000, outboundStreams=1, inboundStreams=1, tsn=1)
@@ -241,6 +242,7 @@ class BeginTests(SynchronousTestCase):
             (replace(good, tag=0), 0),
             (replace(good, outboundStreams=0), 1),
             (replace(good, inboundStreams=0), 1),
+            (replace(good, window=c.MIN_WINDOW - 1), 1),
         ):
             chunk = init.encode(c.INIT)
             count = len(network.left.sent)
@@ -254,13 +256,15 @@ class BeginTests(SynchronousTestCase):
 
     def test_badInitAck(self) -> None:
         """
-        An INIT ACK without a cookie leads nowhere.
+        An INIT ACK without a cookie, or with hardly a window, leads nowhere.
         """
         network = Network()
         network.left.association.associate(network.now)
         network.left.pump()
         init = Init(tag=7, window=100000, outboundStreams=1, inboundStreams=1, tsn=1)
-        self.assertRaises(RemoteError, network.left.give, init.encode(c.INIT_ACK))
+        small = replace(init, cookie=b"biscuit", window=c.MIN_WINDOW - 1)
+        for bad in (init, small):
+            self.assertRaises(RemoteError, network.left.give, bad.encode(c.INIT_ACK))
         self.assertIs(network.left.association.state, State.COOKIE_WAIT)
 
     def test_longCookie(self) -> None:
