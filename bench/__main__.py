@@ -25,6 +25,7 @@ from bench.gateways import PROGRAMS
 from bench.load import build
 from bench.page import page
 from bench.scenarios import FULL, QUICK, Scenarios
+from bench.security import Security
 from bench.streams import Streams
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -69,9 +70,10 @@ def main(parts: Sequence[str] = ()) -> int:
     with tempfile.TemporaryDirectory(prefix="e2aegw-bench-") as folder:
         directory = Path(folder)
         scenarios = Scenarios(effort, cores, build(directory))
+        security = Security(effort, directory)
         streams = Streams(effort, cores, directory)
         chats = Chats(quick, cores)
-        names = {scenario.__name__: scenario for scenario in scenarios.all()}
+        names = {scenario.__name__: scenario for scenario in (*scenarios.all(), security.security)}
         talks = {measure.__name__: measure for measure in chats.all()}
         known = {*names, *talks, "streams"}
         if unknown := [part for part in parts if part not in known]:
@@ -96,7 +98,8 @@ def main(parts: Sequence[str] = ()) -> int:
             if not parts or "streams" in parts:
                 print(f"{repetition + 1}/{effort.repetitions} streams", file=sys.stderr)
                 streams.measure()
-    tables = [table for table in (*scenarios.tables, *chats.tables, streams.table) if table.rows or not parts]
+    every = (*scenarios.tables, *chats.tables, streams.table, security.table)
+    tables = [table for table in every if table.rows or not parts]
     text = page(tables, effort, cores, datetime.date.today(), others)
     print(text)
     if not (quick or parts):

@@ -5,6 +5,7 @@ Calls through a media gateway, between two parties that are sockets of ours.
 import itertools
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ from tests.peers.ng import NG
 HOST = "127.0.0.1"
 #: A port of a party that nothing is sent to.
 SOMEWHERE = 9
+
+#: What a terminal says that will begin a handshake of DTLS.
+_SECURED = ["a=3ge2ae:requested", "a=setup:active", f"a=fingerprint:{terminal.FINGERPRINT}"]
 
 _numbers = itertools.count()
 #: What a SIP proxy says with what goes to the core side, ...
@@ -41,8 +45,12 @@ ANSWER_FLAGS_DTLS: dict[str, Any] = {
     "rtcp-mux": ["offer"],
     "SDES": ["off"],
 }
+#: ... and to one without ICE.
+ANSWER_FLAGS_KEYS: dict[str, Any] = {**ANSWER_FLAGS_DTLS, "ICE": "remove"}
 #: With fax there is nothing to translate.
 FAX_FLAGS: dict[str, Any] = {"direction": ["access", "core"], "ICE": "remove"}
+#: With this T.38 over DTLS does.
+SECURE_FAX_FLAGS: dict[str, Any] = {**FAX_FLAGS, "e2ae": "udptl-dtls"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +132,32 @@ def faxCall(ng: NG) -> Call:
     )
 
 
+def unsecuredCall(ng: NG) -> Call:
+    """
+    Set up a call from a DTLS-SRTP terminal without ICE that will begin the
+    handshake.
+    """
+    access, core = _bound(), _bound()
+    offer = _description(_port(access), "UDP/TLS/RTP/SAVPF", ["a=rtcp-mux", *_SECURED])
+    there, here = _signal(ng, offer, ANSWER_FLAGS_KEYS, plainAnswer(_port(core)))
+    return Call(access=End(socket=access, remote=_remote(here)), core=End(socket=core, remote=_remote(there)))
+
+
+def unsecuredFaxCall(ng: NG) -> Call:
+    """
+    Set up a call from a terminal of T.38 over DTLS that will begin the
+    handshake.
+    """
+    access, core = _bound(), _bound()
+    offer = faxOffer(_port(access), "UDP/TLS/UDPTL", _SECURED)
+    answer = faxOffer(_port(core))
+    there, here = _signal(ng, offer, FAX_FLAGS, answer, SECURE_FAX_FLAGS)
+    return Call(
+        access=End(socket=access, remote=_remote(here), fax=True),
+        core=End(socket=core, remote=_remote(there), fax=True),
+    )
+
+
 def _signal(
     ng: NG, offer: str, flags: dict[str, Any], answer: str, toCore: dict[str, Any] = OFFER_FLAGS
 ) -> tuple[Description, Description]:
@@ -180,12 +214,14 @@ def plainAnswer(port: int) -> str:
     return _description(port, "RTP/AVP", [])
 
 
-def faxOffer(port: int) -> str:
+def faxOffer(port: int, proto: str = "udptl", more: Sequence[str] = ()) -> str:
     """
     What a terminal of T.38 says.
+
+    @param more: attributes of its protection.
     """
     attributes = ["a=T38FaxVersion:0", "a=T38MaxBitRate:14400", "a=T38FaxUdpEC:t38UDPRedundancy"]
-    return _join([f"m=image {port} udptl t38", *attributes])
+    return _join([f"m=image {port} {proto} t38", *attributes, *more])
 
 
 def _description(port: int, proto: str, attributes: list[str]) -> str:

@@ -2,6 +2,7 @@
 The two programs that are measured.
 """
 
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ ACCESS_PORTS = 10000, 19999
 CORE_PORTS = 20000, 29999
 #: No call is to time out while it is held, in seconds.
 PATIENCE = 3600
+#: Who was on a core for less than this share of so many seconds has nothing to
+#: do.
+_IDLE, _QUIET = 0.05, 0.1
 
 _CONFIG = """\
 [side.access]
@@ -50,10 +54,6 @@ core = "msrp"
 [[route]]
 access = "udptl"
 core = "udptl"
-
-[[route]]
-access = "msrp"
-core = "msrp"
 
 [[route]]
 access = "text"
@@ -128,6 +128,19 @@ class Program:
         The number of its process.
         """
         return self._process.pid
+
+    def rest(self) -> None:
+        """
+        Wait until it has nothing to do any more.
+
+        @raise AssertionError: it always has.
+        """
+        until(self._isIdle, f"{self.name} has nothing to do")
+
+    def _isIdle(self) -> bool:
+        start = self.cpu
+        select.select([], [], [], _QUIET)
+        return self.cpu - start < _QUIET * _IDLE
 
     def end(self) -> None:
         """

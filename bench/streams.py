@@ -2,7 +2,6 @@
 What media in streams cost: MSRP between TLS and TCP.
 """
 
-import select
 import socket
 import subprocess
 import sys
@@ -16,13 +15,9 @@ from bench.scenarios import Effort
 from bench.securechats import CHUNK, Certificate, Chat
 from bench.table import Table, atLeast, atMost, atMostTimes
 from bench.usage import cpuSeconds
-from tests.peers.deadline import until
 
 #: Chunks that are sent before figures are taken.
 SETTLING = 100
-#: Handshakes for a figure, beside those that the effort asks for: they are
-#: cheap, and a second of them is wanted.
-HANDSHAKES = 5
 
 
 class _ChatGateway(Gateway):
@@ -55,7 +50,6 @@ class Streams:
         try:
             with socket.create_server((gateway.host, 0), backlog=self._effort.held) as listener:
                 self._throughput(gateway, listener)
-                self._handshakes(gateway, listener)
                 self._held(gateway, listener)
         finally:
             gateway.end()
@@ -90,21 +84,6 @@ class Streams:
             rate = megabytes * 8 / 1e3 / cpu
             self.table.add("on one core, Gbit/s", which, rate, 2, atLeast(1.5))
 
-    def _handshakes(self, gateway: Gateway, listener: socket.socket) -> None:
-        count = self._effort.handshakes * HANDSHAKES
-        chats = [self._chat(gateway, listener) for _ in range(count)]
-        # Their core sides are connected already.
-        fars = [listener.accept()[0] for _ in chats]
-        start = gateway.cpu
-        for chat in chats:
-            chat.secure()
-        until(lambda: self._isIdle(gateway), "all handshakes are done")
-        self.table.add("TLS handshakes a second", 0, count / (gateway.cpu - start), 0, atLeast(500))
-        for far in fars:
-            far.close()
-        for chat in chats:
-            self._end(gateway, chat)
-
     def _held(self, gateway: Gateway, listener: socket.socket) -> None:
         count = self._effort.held
         before = gateway.memory
@@ -115,15 +94,10 @@ class Streams:
             chats.append(chat)
         for chat in chats:
             chat.send(1)
-        until(lambda: self._isIdle(gateway), "all messages are through")
+        gateway.rest()
         self.table.add("memory for a held call, KB", 0, (gateway.memory - before) / count, 1, atMost(100))
         for chat in chats:
             self._end(gateway, chat)
-
-    def _isIdle(self, gateway: Gateway) -> bool:
-        start = gateway.cpu
-        select.select([], [], [], 0.1)
-        return gateway.cpu - start < 0.005
 
     def _end(self, gateway: Gateway, chat: Chat) -> None:
         chat.close()

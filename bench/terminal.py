@@ -21,11 +21,10 @@ UFRAG, PASSWORD = "term", "terminalterminalterminal"
 PRIORITY = 2130706431
 _MAX_DATAGRAM = 2048
 
-_endpoint = Endpoint(
-    Identity.generate(datetime.datetime.now(datetime.UTC)), [Profile.AES_CM_128_HMAC_SHA1_80]
-)
+#: All terminals have the same certificate.
+ENDPOINT = Endpoint(Identity.generate(datetime.datetime.now(datetime.UTC)), [Profile.AES_CM_128_HMAC_SHA1_80])
 #: What all terminals' descriptions say.
-FINGERPRINT = str(_endpoint.fingerprints[0])
+FINGERPRINT = str(ENDPOINT.fingerprints[0])
 
 
 def agree(
@@ -47,7 +46,7 @@ def agree(
     now = time.monotonic()
     deadline = now + TIMEOUT
     sock.sendto(_check(ufrag, password), gateway)
-    association = _endpoint.connect(client=client)
+    association = ENDPOINT.connect(client=client)
     if client:
         association.start(now)
     while True:

@@ -26,8 +26,9 @@ ALLOWED = {
     # Pure, too, as test_pure says.
     "sip": {"errors", "sansio"},
     "interfaces": {"sansio", "twisted", "zope"},
-    "transport": {"errors", "sansio", "interfaces", "twisted", "zope"},
-    "adapter": {"errors", "sansio", "interfaces", "twisted", "zope"},
+    "alarm": {"twisted"},
+    "transport": {"alarm", "errors", "sansio", "interfaces", "twisted", "zope"},
+    "adapter": {"alarm", "errors", "sansio", "interfaces", "twisted", "zope"},
     "gateway": {"errors", "sansio", "interfaces", "transport", "cryptography", "msgspec", "twisted", "zope"},
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
@@ -432,6 +432,8 @@ class SIPTests(SynchronousTestCase):
 
     @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 400))
     @settings(deadline=None, max_examples=200)
+    @example(b"", 172, 210)
+    @example(b"", 43, 55)
     def test_garbage(self, garbage: bytes, start: int, end: int) -> None:
         """
         Any bytes are taken.

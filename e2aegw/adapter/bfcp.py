@@ -6,22 +6,23 @@ crosses to the letter.  What an unreliable one needs beside it, fragments,
 repetitions and acknowledgements, stays on its leg.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Sequence, Set
+from collections import deque
+from collections.abc import Sequence, Set
 from typing import Any
 
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from e2aegw.adapter.throttle import Throttle
+from e2aegw.adapter.stream import StreamAdapter
+from e2aegw.alarm import Alarm
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapter, IAdapterFactory
 from e2aegw.sansio.bfcp import QUESTIONS, RELIABLE, UNRELIABLE, Fault, Header, errorMessage
 from e2aegw.sansio.bfcpreader import ReliableHop
 from e2aegw.sansio.bfcptransactions import DatagramHop
-from e2aegw.sansio.events import Event, MediaStarted, PartySilent, ProtocolViolated
+from e2aegw.sansio.events import MediaStarted, PartySilent, ProtocolViolated
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 
@@ -48,31 +49,23 @@ _NOTHING: frozenset[str] = frozenset()
 _STARTED = MediaStarted()
 
 
-@implementer(IAdapter, IPushProducer, IHandshakeListener)
-class BFCPAdapter(Protocol):
+@implementer(IAdapter, IHandshakeListener)
+class BFCPAdapter(StreamAdapter):
     """
     BFCP.  The unit is a message in the reliable form.
-
-    As C{IPushProducer} it is what its network party sends.
 
     @ivar toServer: whether the network party is the floor control server;
         L{None} as long as that is not settled.
     """
 
     medium = "bfcp"
-    authenticates = False
-    transport: Any
 
     def __init__(self, proto: str, clock: Any) -> None:
         """
         @param clock: provides C{IReactorTime}.
         """
-        self.counters: dict[str, int] = defaultdict(int)
-        self.notify: Callable[[Event], None] = lambda event: None
+        super().__init__(self._flush)
         self.passes: Set[str] = _NOTHING
-        self.peer: Any = None
-        self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
-        self.transport = None
         self._kind = PROTOS.get(proto.upper(), "tcp")
         self._clock = clock
         self.toServer: bool | None = None
@@ -81,11 +74,10 @@ class BFCPAdapter(Protocol):
             self._hop = self._newHop()
         else:
             self._hop = DatagramHop(self.counters)
-        self._throttle = Throttle(self, self._flush)
         self._waiting: deque[bytes] = deque()
         self._waitingSize = 0
         self._connected = self._lost = self._failed = self._silent = self._heard = False
-        self._timer: Any = None
+        self._alarm = Alarm(clock)
         # What the attributes of a data channel say, which mean nothing there.
         self._setup: str | None = None
         self._keeps: bool | None = None
@@ -228,9 +220,7 @@ class BFCPAdapter(Protocol):
             self.counters["unsent no connection"] += 1
             self._giveBack(unit, Fault.GENERIC)
         self._throttle.closed()
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._alarm.stop()
 
     # IPushProducer: what the network party sends
 
@@ -240,20 +230,14 @@ class BFCPAdapter(Protocol):
         for responses, and is slow enough.
         """
         if self.reliable:
-            self._throttle.hold(True)
+            super().pauseProducing()
 
     def resumeProducing(self) -> None:
         """
         Read again.
         """
         if self.reliable:
-            self._throttle.hold(False)
-
-    def stopProducing(self) -> None:
-        """
-        Nobody wants to hear of the network party any more.
-        """
-        self.pauseProducing()
+            super().resumeProducing()
 
     # IAdapter
 
@@ -321,23 +305,12 @@ class BFCPAdapter(Protocol):
                 self._silent = hop.silent
                 if hop.silent:
                     self.notify(PartySilent(protocol="BFCP"))
-            self._arm(hop.nextTimeout())
+            self._alarm.set(hop.nextTimeout() if self._connected else None, self._expire)
         else:
             self._throttle.wait(bool(self._waiting))
 
-    def _arm(self, at: float | None) -> None:
-        if self._timer is not None:
-            if at is not None and self._timer.getTime() <= at:
-                # To look too early costs less than another timer.
-                return
-            self._timer.cancel()
-            self._timer = None
-        if at is not None and self._connected:
-            self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._expire)
-
-    def _expire(self) -> None:
-        self._timer = None
-        self._hop.timeout(self._clock.seconds())
+    def _expire(self, now: float) -> None:
+        self._hop.timeout(now)
         self._turn()
 
     def _giveBack(self, unit: bytes, fault: Fault) -> None:

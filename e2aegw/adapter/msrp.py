@@ -10,19 +10,19 @@ Where both parties have CEMA (RFC 6714) the adapters are no ends but a piece of
 the way: paths, transactions and responses are in the units and cross.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Sequence, Set
+from collections import deque
+from collections.abc import Sequence, Set
 from typing import Any
 
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from e2aegw.adapter.throttle import Throttle
+from e2aegw.adapter.stream import StreamAdapter
+from e2aegw.alarm import Alarm
 from e2aegw.errors import ConfigError, NegotiationError, RemoteError
 from e2aegw.interfaces import Address, Apply, IAdapter, IAdapterFactory
-from e2aegw.sansio.events import ConnectionIdle, Event, MediaStarted, ProtocolViolated
+from e2aegw.sansio.events import ConnectionIdle, MediaStarted, ProtocolViolated
 from e2aegw.sansio.msrp import (
     ABORT,
     END,
@@ -70,13 +70,11 @@ _NOTHING: frozenset[str] = frozenset()
 _STARTED = MediaStarted()
 
 
-@implementer(IAdapter, IPushProducer)
-class MSRPAdapter(Protocol):
+@implementer(IAdapter)
+class MSRPAdapter(StreamAdapter):
     """
     MSRP.  The unit is a L{Fragment}; while paths are end to end, also a
     L{Response}.
-
-    As C{IPushProducer} it is what its network party sends.
 
     @ivar destination: where to connect, if not to the address of the C{c=} and
         C{m=} lines: the first hop of the party's path (RFC 4975 clause 8.3).
@@ -89,8 +87,6 @@ class MSRPAdapter(Protocol):
     """
 
     medium = "msrp"
-    authenticates = False
-    transport: Any
 
     def __init__(
         self, proto: str, clock: Any, *, relay: str = "auto", chunk: int = CHUNK, idle: float = 0
@@ -102,18 +98,14 @@ class MSRPAdapter(Protocol):
         @param idle: seconds without traffic after which to say so; 0 for
             never.
         """
-        self.counters: dict[str, int] = defaultdict(int)
-        self.notify: Callable[[Event], None] = lambda event: None
+        super().__init__(self._drained)
         self.passes: Set[str] = _NOTHING
-        self.peer: Any = None
-        self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
         self.destination: Address | None = None
         self.active: bool | None = None
         self.cema = False
         self.setup: str | None = None
         self.paths = Paths()
         self.relaying = False
-        self.transport = None
         self._proto = proto.upper()
         self._channel = PROTOS.get(self._proto) == "channel"
         self._clock = clock
@@ -128,7 +120,6 @@ class MSRPAdapter(Protocol):
         self._greeted = self._bound = False
         self._refused = 0
         self._heard = False
-        self._throttle = Throttle(self, self._drained)
         self._waiting: deque[Any] = deque()
         self._waitingSize = 0
         # A chunk of which a piece could not be sent, and why.
@@ -138,9 +129,9 @@ class MSRPAdapter(Protocol):
         # The request of which pieces arrive: what to do with them.
         self._refusing = False
         self._foreign: dict[int, tuple[Fragment, Request]] = {}
-        self._timer: Any = None
+        self._alarm = Alarm(clock)
         self._idle = idle
-        self._idleTimer: Any = None
+        self._idleAlarm = Alarm(clock)
         self._lastActive = 0.0
 
     # ILegPart
@@ -223,14 +214,6 @@ class MSRPAdapter(Protocol):
 
     # IProtocol
 
-    def connectionMade(self) -> None:
-        """
-        The transport is there.  If it says by an attribute C{connected} that
-        nobody is at its other end yet, L{connectionOpened} follows.
-        """
-        if getattr(self.transport, "connected", True):
-            self.connectionOpened()
-
     def connectionOpened(self) -> None:
         """
         What is written reaches the network party from now on.
@@ -243,8 +226,8 @@ class MSRPAdapter(Protocol):
         self._reader = Reader(endToEnd=self.relaying)
         self._lastActive = self._clock.seconds()
         self._throttle.opened()
-        if self._idle and self._idleTimer is None:
-            self._idleTimer = self._clock.callLater(self._idle, self._checkIdle)
+        if self._idle:
+            self._idleAlarm.set(self._lastActive + self._idle, self._checkIdle)
         self._begin()
 
     def dataReceived(self, data: bytes) -> None:
@@ -292,30 +275,8 @@ class MSRPAdapter(Protocol):
         for unit in waiting:
             self._giveBack(unit, 481)
         self._throttle.closed()
-        for timer in (self._timer, self._idleTimer):
-            if timer is not None and timer.active():
-                timer.cancel()
-        self._timer = self._idleTimer = None
-
-    # IPushProducer: what the network party sends
-
-    def pauseProducing(self) -> None:
-        """
-        Read no more from the network party, for now.
-        """
-        self._throttle.hold(True)
-
-    def resumeProducing(self) -> None:
-        """
-        Read again.
-        """
-        self._throttle.hold(False)
-
-    def stopProducing(self) -> None:
-        """
-        Nobody wants to hear of the network party any more.
-        """
-        self._throttle.hold(True)
+        self._alarm.stop()
+        self._idleAlarm.stop()
 
     # IAdapter
 
@@ -616,14 +577,10 @@ class MSRPAdapter(Protocol):
         self._sender.resumed(self._clock.seconds())
 
     def _arm(self) -> None:
-        if self._timer is None:
-            at = self._sender.nextTimeout()
-            if at is not None:
-                self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._expire)
+        if not self._alarm.isSet:
+            self._alarm.set(self._sender.nextTimeout(), self._expire)
 
-    def _expire(self) -> None:
-        self._timer = None
-        now = self._clock.seconds()
+    def _expire(self, now: float) -> None:
         if self._throttle.full:
             # Much of it is not even sent.
             self._sender.resumed(now)
@@ -632,13 +589,12 @@ class MSRPAdapter(Protocol):
             self._toPeer(report)
         self._arm()
 
-    def _checkIdle(self) -> None:
-        now = self._clock.seconds()
-        left = self._lastActive + self._idle - now
-        if left <= 0:
+    def _checkIdle(self, now: float) -> None:
+        at = self._lastActive + self._idle
+        if at <= now:
             self.notify(ConnectionIdle(seconds=self._idle))
-            left = self._idle
-        self._idleTimer = self._clock.callLater(left, self._checkIdle)
+            at = now + self._idle
+        self._idleAlarm.set(at, self._checkIdle)
 
 
 def _active(setup: str | None, kind: Kind) -> bool:

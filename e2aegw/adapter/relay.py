@@ -3,8 +3,6 @@ Media that are protected from end to end: bytes pass, and nobody here has the
 keys.
 """
 
-from collections.abc import Sequence
-
 from zope.interface import implementer
 
 from e2aegw.adapter import streamrelay
@@ -13,7 +11,7 @@ from e2aegw.adapter.streamrelay import StreamRelayAdapter
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapterFactory
 from e2aegw.sansio.flow import Transform
-from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.sdp import Section
 from e2aegw.sansio.terms import Terms
 
 #: The plain ones, too: some write them, add keys, and take what they get.
@@ -44,12 +42,6 @@ class RelayAdapter(RTPAdapter):
         if section.proto.upper() not in self.protos:
             raise NegotiationError(f"{section.proto} where {' or '.join(self.protos)} was expected")
         return _nothing
-
-    def describe(self, terms: Terms) -> Sequence[Line]:
-        """
-        See L{ILegPart}.
-        """
-        return ()
 
     def dataReceived(self, data: bytes) -> None:
         """

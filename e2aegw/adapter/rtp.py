@@ -2,33 +2,21 @@
 RTP and RTCP (RFC 3550) in the clear.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from e2aegw.adapter.datagram import DatagramAdapter
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapter, IAdapterFactory, IOffloadable
-from e2aegw.sansio.events import Event, MediaStarted
 from e2aegw.sansio.flow import Transform
 from e2aegw.sansio.rtp import checkHeader, forAVP
-from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.sdp import Section
 from e2aegw.sansio.terms import Terms
 
 PROTOS = {"RTP/AVP": "udp+rtcp", "RTP/AVPF": "udp+rtcp"}
-_STARTED = MediaStarted()
-
-
-def _nobody(unit: bytes) -> None:
-    """
-    There is no peer yet.
-    """
 
 
 @implementer(IAdapter, IOffloadable)
-class RTPAdapter(Protocol):
+class RTPAdapter(DatagramAdapter):
     """
     Plain RTP.  The unit is a packet, of RTP or RTCP.
 
@@ -37,29 +25,10 @@ class RTPAdapter(Protocol):
     """
 
     medium = "rtp"
-    authenticates = False
-    passes: frozenset[str] = frozenset()
-    transport: Any
 
     def __init__(self, proto: str) -> None:
-        self.counters: dict[str, int] = defaultdict(int)
-        self.notify: Callable[[Event], None] = lambda event: None
+        super().__init__()
         self.feedback = proto.upper().endswith("F")
-        self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
-        self._peer: Any = None
-        self._toPeer: Callable[[bytes], None] = _nobody
-
-    @property
-    def peer(self) -> Any:
-        """
-        See L{IAdapter}.
-        """
-        return self._peer
-
-    @peer.setter
-    def peer(self, peer: Any) -> None:
-        self._peer = peer
-        self._toPeer = peer.sendUnit if peer is not None else _nobody
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -74,12 +43,6 @@ class RTPAdapter(Protocol):
             self.feedback = section.proto.upper().endswith("F")
 
         return apply
-
-    def describe(self, terms: Terms) -> Sequence[Line]:
-        """
-        See L{ILegPart}.
-        """
-        return ()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -113,16 +76,6 @@ class RTPAdapter(Protocol):
         self.counters["control received"] += 1
         self._toPeer(packet)
 
-    def packetReceived(self, packet: bytes) -> None:
-        """
-        An RTP packet is good; tell the other leg.
-        """
-        if not self.packetsReceived:
-            self.notify(_STARTED)
-        self.packetsReceived += 1
-        self.octetsReceived += len(packet)
-        self._toPeer(packet)
-
     def sendControl(self, packet: bytes) -> None:
         """
         Send an RTCP packet, or what of it this network party may see (RFC
@@ -152,17 +105,6 @@ class RTPAdapter(Protocol):
         See L{IOffloadable}.
         """
         return Transform(None, None)
-
-    def packetsMoved(self, packets: int, octets: int, sent: bool) -> None:
-        """
-        See L{IOffloadable}.
-        """
-        if sent:
-            self.packetsSent += packets
-            self.octetsSent += octets
-        else:
-            self.packetsReceived += packets
-            self.octetsReceived += octets
 
 
 @implementer(IAdapterFactory)

@@ -29,7 +29,7 @@ PROTOS = {**DTLS_PROTOS, **SDES_PROTOS}
 #: overtaken by the first packet under the new one.
 _OVERLAP = 100
 #: Why a packet may be one under the other key.
-_FORGED = "bad authentication"
+_FORGED = frozenset({"bad authentication", "unknown master key"})
 
 
 @implementer(IHandshakeListener)
@@ -213,6 +213,9 @@ class SRTPAdapter(RTPAdapter):
         """
         if self._inbound is None or self._outbound is None or self._previous is not None:
             return None
+        if self._inbound.mki:
+            # A datapath knows what libsrtp knows.
+            return None
         return Transform(self._inbound, self._outbound)
 
     @property
@@ -266,7 +269,7 @@ class SRTPAdapter(RTPAdapter):
         try:
             return inbound.unprotectControl(data)
         except RemoteError as e:
-            if e.reason != _FORGED:
+            if e.reason not in _FORGED:
                 raise
             return self._previousControl.unprotectControl(data)
 
@@ -278,7 +281,7 @@ class SRTPAdapter(RTPAdapter):
         try:
             packet = inbound.unprotect(data)
         except RemoteError as e:
-            if e.reason != _FORGED:
+            if e.reason not in _FORGED:
                 raise
             return previous.unprotect(data)
         self._underNewKey += 1

@@ -3,19 +3,17 @@ Streams that are protected from end to end: bytes pass, and nobody here has the
 keys (TS 23.334 clause 6.2.10A).
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from e2aegw.adapter.throttle import Throttle
+from e2aegw.adapter.stream import StreamAdapter
 from e2aegw.errors import NegotiationError
 from e2aegw.interfaces import Apply, IAdapter
-from e2aegw.sansio.events import Event, MediaStarted
+from e2aegw.sansio.events import MediaStarted
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 
@@ -28,8 +26,8 @@ MAX_WAITING = 1 << 18
 _STARTED = MediaStarted()
 
 
-@implementer(IAdapter, IPushProducer)
-class StreamRelayAdapter(Protocol):
+@implementer(IAdapter)
+class StreamRelayAdapter(StreamAdapter):
     """
     Relays a stream as it is.  The unit is some octets.
 
@@ -42,20 +40,12 @@ class StreamRelayAdapter(Protocol):
     """
 
     medium = "sealed"
-    authenticates = False
     passes = frozenset({"3ge2ae", "connection", "fingerprint", "msrp-cema", "path", "setup", "tls-id"})
-    transport: Any
 
     def __init__(self, proto: str) -> None:
-        self.counters: dict[str, int] = defaultdict(int)
-        self.notify: Callable[[Event], None] = lambda event: None
-        self.peer: Any = None
-        self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
+        super().__init__(lambda: None)
         self.connects: bool | None = None
-        self.transport = None
         self._proto = proto.upper()
-        self._connected = False
-        self._throttle = Throttle(self, lambda: None)
         self._waiting: list[bytes] = []
         self._waitingSize = 0
 
@@ -86,14 +76,6 @@ class StreamRelayAdapter(Protocol):
         return ()
 
     # IProtocol
-
-    def connectionMade(self) -> None:
-        """
-        The transport is there.  If it says by an attribute C{connected} that
-        nobody is at its other end yet, L{connectionOpened} follows.
-        """
-        if getattr(self.transport, "connected", True):
-            self.connectionOpened()
 
     def connectionOpened(self) -> None:
         """
@@ -128,26 +110,6 @@ class StreamRelayAdapter(Protocol):
         self._waiting.clear()
         self._waitingSize = 0
         self._throttle.closed()
-
-    # IPushProducer: what the network party sends
-
-    def pauseProducing(self) -> None:
-        """
-        Read no more from the network party, for now.
-        """
-        self._throttle.hold(True)
-
-    def resumeProducing(self) -> None:
-        """
-        Read again.
-        """
-        self._throttle.hold(False)
-
-    def stopProducing(self) -> None:
-        """
-        Nobody wants to hear of the network party any more.
-        """
-        self._throttle.hold(True)
 
     # IAdapter
 

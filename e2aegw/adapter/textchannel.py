@@ -2,20 +2,19 @@
 Text in a data channel (RFC 8865).
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from e2aegw.adapter.throttle import Throttle
+from e2aegw.adapter.stream import StreamAdapter
 from e2aegw.errors import NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapter, ITranslator
-from e2aegw.sansio.events import Event, MediaStarted
+from e2aegw.sansio.events import MediaStarted
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.t140 import LOST, NEW_LINE, Decoder, Run
 from e2aegw.sansio.t140queue import DEFAULT_RATE, Queue
@@ -35,12 +34,10 @@ _SOON = 0.001
 _STARTED = MediaStarted()
 
 
-@implementer(IAdapter, ITranslator, IPushProducer)
-class ChannelTextAdapter(Protocol):
+@implementer(IAdapter, ITranslator)
+class ChannelTextAdapter(StreamAdapter):
     """
     Text in a data channel.  The unit is a L{Run}.
-
-    As C{IPushProducer} it is what its network party sends.
 
     @ivar text: that messages are called text.
     @ivar rate: the characters a second that the network party takes, if it
@@ -48,28 +45,20 @@ class ChannelTextAdapter(Protocol):
     """
 
     medium = "text"
-    authenticates = False
     passes: frozenset[str] = frozenset()
     text = True
     formats: Sequence[str] = ("t140",)
-    transport: Any
 
     def __init__(self, clock: Any) -> None:
         """
         @param clock: provides C{IReactorTime}.
         """
-        self.counters: dict[str, int] = defaultdict(int)
-        self.notify: Callable[[Event], None] = lambda event: None
-        self.peer: Any = None
-        self.transport = None
+        super().__init__(self._write)
         self.rate: int | None = None
-        self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
         self._clock = clock
         self._queue = Queue()
         self._decoder = Decoder()
-        self._throttle = Throttle(self, self._write)
         self._receives = True
-        self._connected = False
         # After a break: whether what the party said, or heard, may be
         # incomplete.
         self._unsureIn = self._unsureOut = False
@@ -111,14 +100,6 @@ class ChannelTextAdapter(Protocol):
         return [*said, *(line for line in lines if crosses(line, channel=True))]
 
     # IProtocol
-
-    def connectionMade(self) -> None:
-        """
-        The transport is there.  If it says by an attribute C{connected} that
-        nobody is at its other end yet, L{connectionOpened} follows.
-        """
-        if getattr(self.transport, "connected", True):
-            self.connectionOpened()
 
     def connectionOpened(self) -> None:
         """
@@ -171,19 +152,7 @@ class ChannelTextAdapter(Protocol):
         Read no more from the network party, for now.
         """
         self.counters["pauses"] += 1
-        self._throttle.hold(True)
-
-    def resumeProducing(self) -> None:
-        """
-        Read again.
-        """
-        self._throttle.hold(False)
-
-    def stopProducing(self) -> None:
-        """
-        Nobody wants to hear of the network party any more.
-        """
-        self._throttle.hold(True)
+        super().pauseProducing()
 
     # IAdapter
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, MutableMapping, Sequence
 from math import ceil
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from e2aegw.adapter.rtp import RTPAdapter
+from e2aegw.alarm import Alarm
 from e2aegw.interfaces import Apply, IAdapter, ITranslator
 from e2aegw.sansio.events import Event
 from e2aegw.sansio.rtp import isControl
@@ -83,8 +84,7 @@ class RTPTextAdapter(Protocol):
         self._receives = True
         self._paused = False
         self._closed = False
-        self._timer: IDelayedCall | None = None
-        self._due = 0.0
+        self._alarm = Alarm(clock)
         inner.peer = _Packets(self._packetReceived)
 
     # What the adapter inside has to say
@@ -187,7 +187,7 @@ class RTPTextAdapter(Protocol):
             if reports and not self._closed:
                 now = self._clock.seconds()
                 self._reports.start(now)
-                self._arm(self._reports.nextTimeout(), now)
+                self._arm(self._reports.nextTimeout())
             else:
                 self._reports.stop()
             self._turn()
@@ -246,9 +246,7 @@ class RTPTextAdapter(Protocol):
         self._closed = True
         self._reports.stop()
         self.inner.connectionLost(reason)
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._alarm.stop()
 
     # IAdapter
 
@@ -297,7 +295,7 @@ class RTPTextAdapter(Protocol):
             self.counters["payload types unknown"] += 1
             return
         self._say(self._receiver.receive(found, now))
-        self._arm(self._receiver.nextTimeout(), now)
+        self._arm(self._receiver.nextTimeout())
 
     def _say(self, runs: Sequence[Run]) -> None:
         for run in runs:
@@ -320,7 +318,7 @@ class RTPTextAdapter(Protocol):
             self._paused = False
             _ask(self.peer, "resumeProducing")
         now = self._clock.seconds()
-        self._arm(self._sendAt(now), now)
+        self._arm(self._sendAt(now))
 
     def _sendAt(self, now: float) -> float | None:
         """
@@ -329,31 +327,21 @@ class RTPTextAdapter(Protocol):
         at = self._sender.nextTimeout(now)
         return None if at is None else max(at, ceil(at / _TICK) * _TICK)
 
-    def _arm(self, at: float | None, now: float) -> None:
+    def _arm(self, at: float | None) -> None:
         """
         Something is due, if not before something else.
         """
-        if at is None or self._closed:
-            return
-        if self._timer is not None:
-            if self._timer.getTime() <= at:
-                # It looks again when it fires.
-                return
-            self._timer.cancel()
-        self._timer = self._clock.callLater(max(0.0, at - now), self._expire)
-        self._due = at
+        if at is not None and not self._closed:
+            self._alarm.set(at, self._expire)
 
-    def _expire(self) -> None:
-        self._timer = None
-        # A clock may be a bit behind, in the last digit.
-        now = max(self._clock.seconds(), self._due)
+    def _expire(self, now: float) -> None:
         self._say(self._receiver.timeout(now))
         report = self._reports.timeout(now, time.time())
         if report is not None:
             self.inner.sendUnit(report)
         self._sender.timeout(now)
-        self._arm(self._receiver.nextTimeout(), now)
-        self._arm(self._reports.nextTimeout(), now)
+        self._arm(self._receiver.nextTimeout())
+        self._arm(self._reports.nextTimeout())
         self._turn()
 
 

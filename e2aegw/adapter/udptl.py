@@ -6,34 +6,22 @@ The unit is a datagram, and it crosses as it is: redundancy and parity are for
 who receives it.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from e2aegw.adapter.datagram import DatagramAdapter
 from e2aegw.errors import ConfigError, NegotiationError, RemoteError
 from e2aegw.interfaces import Apply, IAdapter, IAdapterFactory, IOffloadable
-from e2aegw.sansio.events import Event, MediaStarted
 from e2aegw.sansio.flow import UDPTL, Transform
-from e2aegw.sansio.sdp import Line, Section
+from e2aegw.sansio.sdp import Section
 from e2aegw.sansio.terms import Terms
 from e2aegw.sansio.udptl import isWhole, longest
 
 PROTOS = {"UDPTL": "udp", "UDP/TLS/UDPTL": "dtls", "DC/UDPTL": "channel"}
 _PLAIN = "UDPTL"
-_STARTED = MediaStarted()
-
-
-def _nobody(unit: bytes) -> None:
-    """
-    There is no peer yet.
-    """
 
 
 @implementer(IAdapter, IOffloadable)
-class UDPTLAdapter(Protocol):
+class UDPTLAdapter(DatagramAdapter):
     """
     UDPTL.  The unit is a datagram.
 
@@ -42,35 +30,16 @@ class UDPTLAdapter(Protocol):
     """
 
     medium = "udptl"
-    authenticates = False
-    passes: frozenset[str] = frozenset()
-    transport: Any
 
     def __init__(self, proto: str, *, limited: bool = True) -> None:
         """
         @param limited: whether to keep back what is longer than the network
             party says that it takes.
         """
-        self.counters: dict[str, int] = defaultdict(int)
-        self.notify: Callable[[Event], None] = lambda event: None
+        super().__init__()
         self.longest = 0
-        self.packetsReceived = self.octetsReceived = self.packetsSent = self.octetsSent = 0
         self._proto = proto.upper()
         self._limited = limited
-        self._peer: Any = None
-        self._toPeer: Callable[[bytes], None] = _nobody
-
-    @property
-    def peer(self) -> Any:
-        """
-        See L{IAdapter}.
-        """
-        return self._peer
-
-    @peer.setter
-    def peer(self, peer: Any) -> None:
-        self._peer = peer
-        self._toPeer = peer.sendUnit if peer is not None else _nobody
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -88,12 +57,6 @@ class UDPTLAdapter(Protocol):
 
         return apply
 
-    def describe(self, terms: Terms) -> Sequence[Line]:
-        """
-        See L{ILegPart}.  What there is to say is said from end to end.
-        """
-        return ()
-
     def dataReceived(self, data: bytes) -> None:
         """
         A datagram from the network party.
@@ -102,11 +65,7 @@ class UDPTLAdapter(Protocol):
         """
         if not isWhole(data, len(data)):
             raise RemoteError("malformed UDPTL")
-        if not self.packetsReceived:
-            self.notify(_STARTED)
-        self.packetsReceived += 1
-        self.octetsReceived += len(data)
-        self._toPeer(data)
+        self.packetReceived(data)
 
     def sendUnit(self, unit: bytes) -> None:
         """
@@ -124,17 +83,6 @@ class UDPTLAdapter(Protocol):
         See L{IOffloadable}.  What DTLS protects, nobody else may send.
         """
         return Transform(None, None, UDPTL, self.longest) if self._proto == _PLAIN else None
-
-    def packetsMoved(self, packets: int, octets: int, sent: bool) -> None:
-        """
-        See L{IOffloadable}.
-        """
-        if sent:
-            self.packetsSent += packets
-            self.octetsSent += octets
-        else:
-            self.packetsReceived += packets
-            self.octetsReceived += octets
 
 
 @implementer(IAdapterFactory)

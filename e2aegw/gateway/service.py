@@ -28,6 +28,7 @@ from e2aegw.gateway.config import (
     ends,
     load,
 )
+from e2aegw.gateway.logbook import enter
 from e2aegw.gateway.ports import PortPool
 from e2aegw.gateway.registry import loadFactory, loadFilter
 from e2aegw.gateway.session import Session
@@ -38,20 +39,7 @@ from e2aegw.sansio.certificate import Identity
 from e2aegw.sansio.datachannel import SUBPROTOCOLS
 from e2aegw.sansio.dtls import Endpoint
 from e2aegw.sansio.e2ae import Decision
-from e2aegw.sansio.events import (
-    NOWHERE,
-    AssociationLost,
-    ChannelRefused,
-    ConnectFailed,
-    ConsentLost,
-    Event,
-    HandshakeFailed,
-    LegLost,
-    LineRefused,
-    MediaTimeout,
-    PathSettled,
-)
-from e2aegw.sansio.ng import readable
+from e2aegw.sansio.events import Event, MediaTimeout
 from e2aegw.sansio.sdp import Section, Side
 from e2aegw.sansio.srtp import Profile
 from e2aegw.sansio.terms import Terms
@@ -72,8 +60,6 @@ _SEALED = "sealed"
 _NATIVE = frozenset({"dtls", "tls"})
 #: The kind of transport that is a data channel.
 _CHANNEL = "channel"
-#: The longest reason that the log shows: it may have words of a description.
-_MAX_REASON = 200
 _LIMITS = LimitsTable()
 _POLICY = PolicyTable()
 
@@ -180,6 +166,7 @@ class Gateway(Service):
         self._nativeEndpoint: Endpoint | None = None
         self._madeRSA: Identity | None = None
         self.pipelines = [StaticPipeline(reactor, network, self, each) for each in wirings]
+        self._shortest = 0.0
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
 
@@ -279,6 +266,7 @@ class Gateway(Service):
             # An RSA key takes as long as thousands of packets.
             self._reactor.callInThread(self._commonRSA)
         timeouts = (self.limits.media_timeout, self.limits.silent_timeout, self.limits.offer_timeout)
+        self._shortest = min(filter(None, timeouts), default=0.0)
         looks = [each / _LOOKS for each in timeouts if each]
         if self._patience:
             looks.append(self._patience / _LOOKS_FOR_MEDIA)
@@ -448,7 +436,7 @@ class Gateway(Service):
         """
         See L{e2aegw.gateway.workshop.Workshop}.
         """
-        self._report(session, event)
+        enter(self._log, session.label, event)
         for observer in self._observers:
             with self._log.failureHandler("telling an observer"):
                 observer.happened(session, event)
@@ -471,102 +459,34 @@ class Gateway(Service):
         """
         return sum(pool.lent for pools in self._pools.values() for pool in pools.values())
 
-    def _report(self, session: ISession, event: Event) -> None:
-        if isinstance(event, HandshakeFailed):
-            self._log.warn(
-                "{label}: {side} line {line}: {protocol} failed: {reason};"
-                " expected {expected}; presented {presented}",
-                label=session.label,
-                side=event.side,
-                line=event.line,
-                protocol=event.protocol,
-                reason=event.reason,
-                expected=event.expected or "nothing",
-                presented=event.presented or "nothing",
-            )
-        elif isinstance(event, LineRefused):
-            self._log.info(
-                "{label}: line {line} refused: {reason}",
-                label=session.label,
-                line=event.line,
-                reason=readable(event.reason, _MAX_REASON),
-            )
-        elif isinstance(event, ConnectFailed):
-            self._log.warn(
-                "{label}: {side} line {line}: no connection with {remote}: {reason}",
-                label=session.label,
-                side=event.side,
-                line=event.line,
-                remote=event.remote,
-                reason=event.reason,
-            )
-        elif isinstance(event, ConsentLost):
-            self._log.info(
-                "{label}: {side} line {line}: {remote} does not answer any more",
-                label=session.label,
-                side=event.side,
-                line=event.line,
-                remote=event.remote,
-            )
-        elif isinstance(event, AssociationLost):
-            self._log.info(
-                "{label}: {side} line {line}: data channels are lost: {reason}",
-                label=session.label,
-                side=event.side,
-                line=event.line,
-                reason=event.reason,
-            )
-        elif isinstance(event, LegLost):
-            self._log.info(
-                "{label}: {side} line {line}: lost: {reason}",
-                label=session.label,
-                side=event.side,
-                line=event.line,
-                reason=event.reason,
-            )
-        elif isinstance(event, ChannelRefused):
-            self._log.info(
-                "{label}: {side} line {line}: a data channel for {protocol!r} is in no description",
-                label=session.label,
-                side=event.side,
-                line=event.line,
-                protocol=event.protocol,
-            )
-        elif isinstance(event, MediaTimeout):
-            self._log.info("{label}: silent for {seconds} s", label=session.label, seconds=event.seconds)
-        elif isinstance(event, PathSettled) and event.signalled not in (event.remote, NOWHERE):
-            self._log.info(
-                "{label}: {side} line {line}: media comes from {remote}, not from {signalled}",
-                label=session.label,
-                side=event.side,
-                line=event.line,
-                remote=event.remote,
-                signalled=event.signalled,
-            )
-
     def _look(self) -> None:
         """
         Close calls that nobody needs any more.
         """
+        now = self._reactor.seconds()
         for session in list(self.sessions):
-            # A mistake with one call must not let the others live for ever.
-            with self._log.failureHandler("looking for silent calls"):
-                self._lookAt(session, self._reactor.seconds())
+            if session not in self.sessions:
+                continue  # An observer ended it together with another one.
+            try:
+                self._lookAt(session, now)
+            except Exception:
+                # A mistake with one call must not let the others live for ever.
+                self._log.failure("looking for silent calls")
 
     def _lookAt(self, session: Session, now: float) -> None:
-        if session not in self.sessions:
-            return  # An observer ended it together with another one.
         activity = session.packets(), session.signals
         if self._patience:
-            for stream in list(session.streams):
-                if stream.pipeline is not None:
-                    stream.pipeline.watch(now, self._patience)
+            for stream in tuple(session.streams):
+                if (pipeline := stream.pipeline) is not None:
+                    pipeline.watch(now, self._patience)
             if session not in self.sessions:
                 return  # An observer ended it, hearing that.
         # Who is called or resumes a call has all of the time from then on.
         before, since = self.sessions[session]
         if activity != before:
             self.sessions[session] = (activity, now)
+            return
+        if now - since < self._shortest:
             return
         timeout = self._timeoutOf(session)
         if timeout and now - since >= timeout:

@@ -142,9 +142,10 @@ class Session:
         """
         total, now = 0, self._workshop.seconds()
         for stream in self.streams:
-            if stream.pipeline is not None:
-                stream.pipeline.collect()
-                total += sum(leg.look(now) for leg in stream.pipeline.legs)
+            if (pipeline := stream.pipeline) is not None:
+                pipeline.collect()
+                a, b = pipeline.legs
+                total += a.look(now) + b.look(now)
         return total
 
     @property

@@ -6,7 +6,7 @@ texts with commas, and what stands in the wrong place counts for nothing.
 """
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -481,28 +481,29 @@ def e2ae(reading: Reading, name: str, value: Any) -> None:
     """
     C{e2ae}: what was agreed on at registration.
     """
-    agreed: set[str] = set()
-    for word in readWords(value):
-        w = normalize(word)
-        if w in E2AE:
-            agreed.add(w)
-        elif w not in OFF:
-            reading.refuse(f"{name}={word}")
-    reading.terms["e2ae"] = frozenset(agreed)
+    reading.terms["e2ae"] = frozenset(_among(E2AE, reading, name, value))
 
 
 def channels(reading: Reading, name: str, value: Any) -> None:
     """
     C{channels}: what may be opened in band.
     """
-    wanted: list[str] = []
+    reading.terms["channels"] = tuple(dict.fromkeys(_among(IN_BAND, reading, name, value)))
+
+
+def _among(known: Container[str], reading: Reading, name: str, value: Any) -> list[str]:
+    """
+    The words that are known; others are refused, but for those that say that
+    there is nothing.
+    """
+    found: list[str] = []
     for word in readWords(value):
         w = normalize(word)
-        if w in IN_BAND:
-            wanted.append(w)
+        if w in known:
+            found.append(w)
         elif w not in OFF:
             reading.refuse(f"{name}={word}")
-    reading.terms["channels"] = tuple(dict.fromkeys(wanted))
+    return found
 
 
 def webRTC(reading: Reading, name: str, value: Any) -> None:

@@ -22,6 +22,9 @@ from e2aegw.sansio.srtp import Keys, Profile
 #: attribute may have leading zeroes (clauses 4.1, 6.1, 6.3).
 _TAG = re.compile(r"(0|[1-9][0-9]{0,8})\Z")
 _LIFETIME = re.compile(r"(2\^(0|[1-9][0-9]?)|[1-9][0-9]{0,14})\Z")
+_MKI = re.compile(r"([1-9][0-9]{0,308}):([1-9][0-9]{0,2})\Z")
+#: RFC 4568 clause 6.1: octets of a master key identifier.
+_MAX_MKI = 128
 #: Session parameters that change nothing for us: the replay window that we are
 #: advised to have, the only order that we know, and, with a dash before them,
 #: those that may be ignored (RFC 4568 clauses 6.3.4, 6.3.6 and 6.3.7).  All
@@ -59,13 +62,13 @@ class Crypto:
         except ValueError:
             raise NegotiationError("unknown crypto suite") from None
         method, _, info = words[2].partition(":")
-        # Several keys behind one another need an MKI to tell them apart.
+        # Of several keys, told apart by master key identifiers, we would have to
+        # be told when each is used.
         if method != "inline" or ";" in words[2]:
             raise NegotiationError("the crypto attribute does not have one inline key")
         key, *parts = info.split("|")
-        if any(":" in part for part in parts):
-            # An MKI.  libsrtp could, its binding does not.
-            raise NegotiationError("master key identifiers are not supported")
+        # Only the last part has a colon.
+        mki = _mki(parts.pop()) if parts and ":" in parts[-1] else b""
         if len(parts) > 1 or (parts and not _validLifetime(parts[0])):
             raise NegotiationError("invalid key lifetime")
         if not all(_IGNORED.match(parameter) for parameter in words[3:]):
@@ -78,7 +81,7 @@ class Crypto:
             raise NegotiationError("the key is not base64") from None
         if len(material) != profile.keyLength + profile.saltLength:
             raise NegotiationError("the key has the wrong length")
-        return cls(words[0], Keys(profile, material))
+        return cls(words[0], Keys(profile, material, mki))
 
     def line(self) -> Line:
         """
@@ -137,6 +140,21 @@ def match(section: Section, offered: Iterable[Crypto]) -> tuple[Crypto, Crypto]:
                 raise NegotiationError("the answer repeats our key")
             return theirs, ours
     raise NegotiationError("the answer accepts a crypto attribute that was not offered")
+
+
+def _mki(text: str) -> bytes:
+    """
+    A master key identifier, as it stands in packets.
+
+    @param text: its number and its length, in octets.
+
+    @raise NegotiationError: it is malformed.
+    """
+    found = _MKI.match(text)
+    number, length = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= length <= _MAX_MKI or number.bit_length() > 8 * length:
+        raise NegotiationError("malformed master key identifier")
+    return number.to_bytes(length, "big")
 
 
 def _validLifetime(text: str) -> bool:

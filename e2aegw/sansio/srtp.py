@@ -109,6 +109,19 @@ def _policy(profile: Profile, inbound: bool) -> Any:
     return policy
 
 
+#: Octets of the authentication tag, which stands behind a master key
+#: identifier.  What AES-GCM has instead is a part of the ciphertext, and stands
+#: before it (RFC 7714 clause 8.1).
+_TAGS = {
+    Profile.AEAD_AES_128_GCM: 0,
+    Profile.AEAD_AES_256_GCM: 0,
+    Profile.AES_CM_128_HMAC_SHA1_80: 10,
+    Profile.AES_CM_128_HMAC_SHA1_32: 4,
+}
+#: The same for RTCP, where the short one is as long as the other (RFC 4568
+#: clause 6.2.2).
+_CONTROL_TAGS = {**_TAGS, Profile.AES_CM_128_HMAC_SHA1_32: 10}
+
 _policies = {(profile, way): _policy(profile, way) for profile in Profile for way in (False, True)}
 
 
@@ -118,10 +131,13 @@ class Keys:
     A profile with a master key and salt for one direction.
 
     @ivar material: the key with the salt behind it.
+    @ivar mki: the master key identifier that stands in each packet, if the
+        party that sends puts one there (RFC 3711 clause 3.1).
     """
 
     profile: Profile
     material: bytes = field(repr=False)
+    mki: bytes = b""
 
 
 class Context:
@@ -134,9 +150,10 @@ class Context:
         as a third of an SDES call's offer and answer, and many calls that are
         set up never see a packet.
     @ivar sources: the SSRCs seen, each authenticated if inbound.
+    @ivar mki: the master key identifier that a packet must have, or none.
     """
 
-    __slots__ = ("_inbound", "_keys", "_owner", "profile", "session", "sources")
+    __slots__ = ("_inbound", "_keys", "_owner", "mki", "profile", "session", "sources")
 
     session: Any
 
@@ -145,6 +162,7 @@ class Context:
             raise ValueError("a key of the wrong length")
         self._keys: Keys | None = keys
         self._inbound = inbound
+        self.mki = keys.mki if inbound else b""
         self.profile = keys.profile
         self.sources: set[int] = set()
 
@@ -214,6 +232,44 @@ class Context:
         return _view[0 : _length[0]]  # type: ignore[no-any-return]
 
 
+class IdentifiedContext(Context):
+    """
+    The context of a party that says in each packet which master key it used.
+    It may have just one; libsrtp's binding knows of none.
+    """
+
+    __slots__ = ()
+
+    def unprotect(self, packet: bytes) -> bytes:
+        """
+        See L{Context}.
+
+        @raise RemoteError: it is not under the key that was agreed on, either.
+        """
+        return super().unprotect(self._bare(packet, _TAGS[self.profile]))
+
+    def unprotectControl(self, packet: bytes) -> bytes:
+        """
+        See L{Context}.
+
+        @raise RemoteError: it is not under the key that was agreed on, either.
+        """
+        return super().unprotectControl(self._bare(packet, _CONTROL_TAGS[self.profile]))
+
+    def _bare(self, packet: bytes, behind: int) -> bytes:
+        """
+        A packet without the identifier, which is not authenticated: RFC 3711
+        clause 3.1 computes the tag without it.
+
+        @param behind: how much is behind it.
+        """
+        end = len(packet) - behind
+        start = end - len(self.mki)
+        if start < 0 or packet[start:end] != self.mki:
+            raise RemoteError("unknown master key")
+        return packet[:start] + packet[end:]
+
+
 def newLength() -> Any:
     """
     A place for the length of the packet in L{ARENA}: C{length[0]}.
@@ -229,7 +285,8 @@ def contextPair(inbound: Keys, outbound: Keys) -> tuple[Context, Context]:
     """
     What unprotects what arrives, and what protects what is sent.
     """
-    return Context(inbound, inbound=True), Context(outbound, inbound=False)
+    opener = (IdentifiedContext if inbound.mki else Context)(inbound, inbound=True)
+    return opener, Context(outbound, inbound=False)
 
 
 def keysFromExporter(profile: Profile, material: bytes, *, client: bool) -> tuple[Keys, Keys]:

@@ -11,12 +11,12 @@ from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
-    IDelayedCall,
     IHandshakeListener,
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from e2aegw.alarm import Alarm
 from e2aegw.errors import NegotiationError, RemoteError, ResourceError, UsageError
 from e2aegw.interfaces import Apply
 from e2aegw.sansio import datachannel
@@ -100,7 +100,7 @@ class ChannelCarrier:
         self._shares: dict[int, DataChannel] = {}
         # Those that the remote party may open in band, by subprotocol.
         self._awaited: dict[str, DataChannel] = {}
-        self._timer: IDelayedCall | None = None
+        self._alarm = Alarm(clock)
         self._secured = self._agreed = False
         self._draining = False
         self._closed = False
@@ -452,9 +452,7 @@ class ChannelCarrier:
         @param isOver: whether there will be none.
         """
         association, self._association, self._channels = self._association, None, None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.stop()
         if association is None:
             return
         if tell:
@@ -464,21 +462,11 @@ class ChannelCarrier:
         self._lost(reason, isOver=isOver)
 
     def _schedule(self) -> None:
-        at = self._association.nextTimeout() if self._association is not None else None
-        if self._timer is not None:
-            if at is not None and self._timer.getTime() <= at:
-                # Most deadlines move on with each packet.  To look too early
-                # now and then is cheaper than a new timer each time.
-                return
-            self._timer.cancel()
-            self._timer = None
-        if at is not None:
-            self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._timeout)
+        self._alarm.set(None if self._association is None else self._association.nextTimeout(), self._timeout)
 
-    def _timeout(self) -> None:
-        self._timer = None
+    def _timeout(self, now: float) -> None:
         if self._association is not None:
-            self._association.timeout(self._clock.seconds())
+            self._association.timeout(now)
             self._drain()
 
     def _happened(self, event: Event) -> None:

@@ -277,12 +277,7 @@ def _forwarder(
         try:
             send(view[:size])
         except OSError:
-            # It may have been an ICMP error about an earlier packet, and that
-            # is told once.
-            try:
-                send(view[:size])
-            except OSError:
-                unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1
+            _sendAgain(send, view[:size], unsent)
 
     def take() -> tuple[int, int, int]:
         nonlocal packets, octets
@@ -325,12 +320,7 @@ def _faxForwarder(
         try:
             send(view[:size])
         except OSError:
-            # It may have been an ICMP error about an earlier packet, and that
-            # is told once.
-            try:
-                send(view[:size])
-            except OSError:
-                unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1
+            _sendAgain(send, view[:size], unsent)
 
     def take() -> tuple[int, int, int]:
         nonlocal packets, octets
@@ -339,3 +329,14 @@ def _faxForwarder(
         return taken
 
     return read, take
+
+
+def _sendAgain(send: Callable[[memoryview], int], packet: memoryview, unsent: dict[str, int]) -> None:
+    """
+    It failed, but that may have been an ICMP error about an earlier packet,
+    and that is told once.
+    """
+    try:
+        send(packet)
+    except OSError:
+        unsent["unsent refused"] = unsent.get("unsent refused", 0) + 1

@@ -9,7 +9,6 @@ from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IConsumer, IDelayedCall, IListeningPort, IProtocol, IPushProducer
-from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -18,6 +17,7 @@ from e2aegw.interfaces import Address, Apply, IMediaTransport, IStreamPortSource
 from e2aegw.sansio.events import NOWHERE, ConnectFailed, Event, LegLost, PathSettled
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
+from e2aegw.transport.streamconnection import Active, Passive, StreamConnection
 from e2aegw.transport.udp import numeric
 
 #: Seconds that one attempt to connect may take.
@@ -30,180 +30,10 @@ SETUP_TIMEOUT = 120.0
 #: Seconds for what was written to go out when a leg ends.  Then a party that
 #: does not read is cut off, whose buffers and socket we would keep else.
 LINGER = 5.0
-#: Octets that are read, and may wait to be written, at a time: four chunks of
-#: what is usual (64 KB), for which the reactor need not turn so often.
-READ = 1 << 18
-#: Pieces that are written by one call, without being put together: systems
-#: take 1024.
-_AT_ONCE = 256
 #: The media whose parties say whether a new exchange means a new connection
 #: (RFC 4145 clause 5, RFC 8856 clause 7.1).  MSRP does not (RFC 6135 clause
 #: 4.4).
 _RENEWING = frozenset({"bfcp"})
-
-
-class _Turn:
-    """
-    One connection is being read.
-
-    @ivar reading: whether that is so.
-    @ivar waiting: those that have something to write then.
-    """
-
-    def __init__(self) -> None:
-        self.reading = False
-        self.waiting: list[StreamConnection] = []
-
-
-#: There is one reactor, which reads one connection at a time.
-_TURN = _Turn()
-
-
-class StreamConnection(Protocol):
-    """
-    A TCP connection that belongs, or wants to belong, to a transport.
-    """
-
-    transport: Any
-
-    def __init__(self, owner: "StreamTransport") -> None:
-        self.owner = owner
-        self._handle: Any = None
-        self._pending: list[bytes] = []
-        # Whether something may wait in the transport.
-        self._behind = False
-
-    @property
-    def remote(self) -> Address:
-        """
-        Who is at the other end.
-        """
-        peer = self.transport.getPeer()
-        return peer.host, peer.port
-
-    def write(self, data: bytes) -> None:
-        """
-        Send.
-        """
-        self.put(data)
-
-    def put(self, data: bytes) -> None:
-        """
-        Give octets to the network: at once, or with all else that is said to
-        what is just being read.
-        """
-        self._pending.append(data)
-        if len(self._pending) == 1:
-            self.postpone()
-
-    def postpone(self) -> None:
-        """
-        Call L{release} at the end of what is just being read, or now.
-        """
-        if _TURN.reading:
-            _TURN.waiting.append(self)
-        else:
-            self.release()
-
-    def release(self) -> None:
-        """
-        Give what there is to the network.  The reactor would first ask it
-        whether it takes any, which costs more than to try.
-        """
-        pending, self._pending = self._pending, []
-        if not pending:
-            return
-        if self._handle is None:
-            self.transport.write(b"".join(pending))
-            return
-        if self._behind and self.transport in self.owner.writers():
-            # What comes behind something that waits has to wait, too.
-            self.transport.writeSequence(pending)
-            return
-        self._behind = False
-        try:
-            if len(pending) == 1:
-                sent = self._handle.send(pending[0])
-            else:
-                sent = self._handle.sendmsg(pending[:_AT_ONCE])
-        except OSError:
-            sent = 0  # The transport finds out what is the matter.
-        if sent < sum(map(len, pending)):
-            self._behind = True
-            self.transport.write(b"".join(pending)[sent:])
-
-    def end(self) -> None:
-        """
-        Close, when what was written has gone out.
-        """
-        self.release()
-        # Who is paused would never see the end.
-        self.transport.resumeProducing()
-        self.transport.loseConnection()
-
-    def connectionMade(self) -> None:
-        """
-        See C{IProtocol}.
-        """
-        self.transport.bufferSize = READ
-        handle = getattr(self.transport, "getHandle", None)
-        if handle is not None:
-            self._handle = handle()
-        self.owner.opened(self)
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        See C{IProtocol}.
-        """
-        if _TURN.reading:
-            self.owner.received(self, data)
-            return
-        _TURN.reading = True
-        try:
-            self.owner.received(self, data)
-        finally:
-            _TURN.reading = False
-            waiting, _TURN.waiting = _TURN.waiting, []
-            for connection in waiting:
-                connection.release()
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """
-        See C{IProtocol}.
-        """
-        self.owner.disconnected(self, reason)
-
-
-class _Passive(Factory):
-    noisy = False
-
-    def __init__(self, owner: "StreamTransport") -> None:
-        self.owner = owner
-
-    def buildProtocol(self, addr: Any) -> StreamConnection | None:
-        """
-        Somebody connects.
-        """
-        return self.owner.build() if self.owner.expects(getattr(addr, "host", "")) else None
-
-
-class _Active(ClientFactory):
-    noisy = False
-
-    def __init__(self, owner: "StreamTransport") -> None:
-        self.owner = owner
-
-    def buildProtocol(self, addr: Any) -> StreamConnection:
-        """
-        We are connected.
-        """
-        return self.owner.build()
-
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        """
-        We are not.
-        """
-        self.owner.connectFailed(reason.getErrorMessage())
 
 
 class _End:
@@ -509,7 +339,7 @@ class StreamTransport:
             self._connection.transport.unregisterProducer()
         self._producer = None
 
-    # What connections say
+    # Owner: what connections say
 
     def build(self) -> StreamConnection:
         """
@@ -641,7 +471,7 @@ class StreamTransport:
         """
         @raise ResourceError: there is no port.
         """
-        self._port = self._ports.listen(_Passive(self))
+        self._port = self._ports.listen(Passive(self))
         here: Any = self._port.getHost()
         self.localAddress = (self._ports.advertised, here.port)
 
@@ -715,7 +545,7 @@ class StreamTransport:
         same = (":" in where[0]) == (":" in self._ports.host)
         here = (self._ports.host, 0) if same else None
         self._connector = self._reactor.connectTCP(
-            where[0], where[1], _Active(self), timeout=CONNECT_TIMEOUT, bindAddress=here
+            where[0], where[1], Active(self), timeout=CONNECT_TIMEOUT, bindAddress=here
         )
 
     def _cutOff(self) -> None:

@@ -17,7 +17,8 @@ from e2aegw.sansio.events import HandshakeFailed, Secured
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.sansio.tls import Connection, Endpoint, Trust
-from e2aegw.transport.stream import StreamConnection, StreamTransport
+from e2aegw.transport.stream import StreamTransport
+from e2aegw.transport.streamconnection import StreamConnection
 
 #: Seconds that a handshake may take.
 HANDSHAKE_TIMEOUT = 10.0

@@ -11,9 +11,10 @@ from ipaddress import ip_address
 from itertools import accumulate
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IProtocol
+from twisted.internet.interfaces import IProtocol
 from zope.interface import implementer
 
+from e2aegw.alarm import Alarm
 from e2aegw.errors import NegotiationError, ResourceError
 from e2aegw.interfaces import Address, Apply, IDatagramTransport, IPortSource
 from e2aegw.sansio.candidates import candidates, parseCandidate
@@ -80,7 +81,7 @@ class UDPTransport:
         self._ports = ports
         self._control = control
         self._consent = consent
-        self._timer: IDelayedCall | None = None
+        self._alarm = Alarm(clock)
         self._tos: int | None = None
         self._candidates: list[str] = []
         self._knocks: list[float] = []
@@ -148,9 +149,7 @@ class UDPTransport:
         See L{IMediaTransport}.
         """
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.stop()
         for component in self.components:
             self._closePort(component)
             component.close()
@@ -387,16 +386,7 @@ class UDPTransport:
         """
         Set the timer to the earliest time that anything here wants.
         """
-        at = self._nextTimeout()
-        if self._timer is not None:
-            if at is not None and self._timer.getTime() <= at:
-                # It looks again when it fires; to fire for nothing now and
-                # then costs less than to be set anew with every datagram.
-                return
-            self._timer.cancel()
-            self._timer = None
-        if at is not None and not self._closed:
-            self._timer = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._timeout)
+        self._alarm.set(None if self._closed else self._nextTimeout(), self._timeout)
 
     def _nextTimeout(self) -> float | None:
         if self.agent is None:
@@ -404,9 +394,8 @@ class UDPTransport:
         at = self.agent.nextTimeout()
         return min(self._knocks[0], at or self._knocks[0]) if self._knocks else at
 
-    def _timeout(self) -> None:
-        self._timer = None
-        self._due(self._clock.seconds())
+    def _timeout(self, now: float) -> None:
+        self._due(now)
         self._schedule()
 
     def _due(self, now: float) -> None:

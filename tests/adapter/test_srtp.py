@@ -11,7 +11,7 @@ from e2aegw.adapter.srtp import SRTPAdapter
 from e2aegw.errors import RemoteError
 from e2aegw.sansio.events import Event, OldKeysForgotten, PathChanged, Secured
 from e2aegw.sansio.sdes import Crypto, generate
-from e2aegw.sansio.sdp import Section
+from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.srtp import Context, Profile
 from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.testing import MemoryTransport
@@ -121,6 +121,34 @@ class RekeyTests(SynchronousTestCase):
         self.assertIsInstance(self.events[-1], OldKeysForgotten)
         self.assertIsNotNone(self.adapter.transform())
         self.assertRaises(RemoteError, self.adapter.dataReceived, tooLate[1])
+
+    def test_identified(self) -> None:
+        """
+        Who puts an identifier into packets is understood, before and after
+        another key, by this adapter and by no datapath.
+        """
+        crypto = "1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd|2^20|1066:4"
+        # By libsrtp 2.5, under this key.
+        packet = bytes.fromhex(
+            "80000007000004600a0b0c0d665b108b046991263efb80a1d90000042adac1c969df1c5786c5ca"
+        )
+        for before, after in ((self.first, None), (None, self.second)):
+            self.adapter = SRTPAdapter("RTP/SAVP", tuple(Profile))
+            self.adapter.peer = self.peer
+            self.adapter.makeConnection(self.transport)
+            if before is not None:
+                self.offer(before)
+            identified = Section("audio", 4000, "RTP/SAVP", ("0",), address="192.0.2.7")
+            identified.lines.append(Line("crypto", crypto))
+            self.adapter.configure(identified, OFFER)()
+            self.assertIsNone(self.adapter.transform())
+            if after is not None:
+                self.offer(after)
+                self.assertPasses(after.packet())
+            self.adapter.dataReceived(packet)
+            self.assertEqual(self.peer.units[-1][12:], b"what was said")
+            if before is not None:
+                self.assertPasses(before.packet())
 
     def test_R_99_replay(self) -> None:
         """

@@ -343,6 +343,11 @@ def _sdes() -> list[Call]:
         ),
         call("SDES with GCM", offer(secured(crypto(1, GCM128)), **to), answer(plain, **back)),
         call(
+            "SDES with a master key identifier",
+            offer(secured(crypto(1, AES80, "|2^20|1:4")), **to),
+            answer(plain, **back),
+        ),
+        call(
             "SDES with a lifetime",
             offer(secured(crypto(1, AES80, "|2^31")), **to),
             answer(plain, **back),

@@ -61,16 +61,21 @@ class ParseTests(SynchronousTestCase):
 
     def test_rfcWithMKI(self) -> None:
         """
-        The examples as they stand in RFC 4568 have a master key identifier,
-        which is not supported.
+        The examples as they stand in RFC 4568 have a master key identifier.
+        Several keys at once are not supported.
         """
-        for info in (
-            "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20|1:4",
-            "inline:YUJDZGVmZ2hpSktMbW9QUXJzVHVWd3l6MTIzNDU2|1066:4",
-            "inline:MTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5QUJjZGVm|2^20|1:4;"
-            "inline:QUJjZGVmMTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5|2^20|2:4",
+        suite = "1 AES_CM_128_HMAC_SHA1_80 inline:"
+        for info, mki in (
+            ("d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20|1:4", "00000001"),
+            ("YUJDZGVmZ2hpSktMbW9QUXJzVHVWd3l6MTIzNDU2|1066:4", "0000042a"),
         ):
-            self.assertInvalid(f"1 AES_CM_128_HMAC_SHA1_80 {info}")
+            crypto = Crypto.parse(suite + info)
+            self.assertEqual(crypto.keys.mki.hex(), mki)
+            self.assertEqual(crypto.keys.material, base64.b64decode(info[:40]))
+        self.assertInvalid(
+            suite + "MTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5QUJjZGVm|2^20|1:4;"
+            "inline:QUJjZGVmMTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5|2^20|2:4"
+        )
 
     def test_suites(self) -> None:
         """
@@ -114,13 +119,16 @@ class ParseTests(SynchronousTestCase):
             GOOD + " WSH=64",
             GOOD + " WSH=1024 FEC_ORDER=FEC_SRTP",
             GOOD + " -UNHEARD_OF=1 -x",
+            GOOD + "|2^20|1:128",
+            GOOD + "|255:1",
+            GOOD + f"|{2**1024 - 1}:128",
         ):
             self.assertEqual(Crypto.parse(value).keys.material, bytes(range(30)), value)
 
     def test_R_23_invalid(self) -> None:
         """
-        A key of the wrong length, a lifetime over the limit, an MKI or
-        anything else that is wrong makes the attribute invalid.
+        A key of the wrong length, a lifetime over the limit, an MKI that is
+        too long or anything else that is wrong makes the attribute invalid.
         """
         short = base64.b64encode(bytes(29)).decode()
         long = base64.b64encode(bytes(31)).decode()
@@ -155,9 +163,17 @@ class ParseTests(SynchronousTestCase):
             GOOD + "|9999999999999999",
             GOOD + "|" + "9" * 5000,
             GOOD + "|2^20|2^20",
-            GOOD + "|1:4",
             GOOD + "|1:129",
-            GOOD + "|2^20|1:4",
+            GOOD + "|1:0",
+            GOOD + "|0:4",
+            GOOD + "|01:4",
+            GOOD + "|1:04",
+            GOOD + "|256:1",
+            GOOD + "|1:",
+            GOOD + "|:4",
+            GOOD + "|1:4|1:4",
+            GOOD + "|1:4|2^20",
+            GOOD + "|" + "9" * 5000 + ":128",
         ):
             self.assertInvalid(value)
 

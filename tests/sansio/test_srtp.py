@@ -290,6 +290,78 @@ class TransformTests(SynchronousTestCase):
             self.assertEqual(back.unprotect(out.protect(rtp(2))), rtp(2))
 
 
+class IdentifiedTests(SynchronousTestCase):
+    """
+    Packets with a master key identifier.
+    """
+
+    #: What libsrtp 2.5 makes of an RTP packet and of an RTCP packet under
+    #: L{material}'s keys, with the identifier 1066 in four octets.
+    PACKETS = (
+        (
+            Profile.AES_CM_128_HMAC_SHA1_80,
+            "80000007000004600a0b0c0d665b108b046991263efb80a1d90000042adac1c969df1c5786c5ca",
+            "80c800060a0b0c0d33cc0ba5942ee46ffeb497ef1520026e29baaa5c800000010000042a01b6498e367027816e87",
+        ),
+        (
+            Profile.AES_CM_128_HMAC_SHA1_32,
+            "80000007000004600a0b0c0d665b108b046991263efb80a1d90000042adac1c969",
+            "80c800060a0b0c0d33cc0ba5942ee46ffeb497ef1520026e29baaa5c800000010000042a01b6498e367027816e87",
+        ),
+        (
+            Profile.AEAD_AES_128_GCM,
+            "80000007000004600a0b0c0df0a3eea5e5ac962847cbdc77cfb071c21541ca9f4bd5f75db1fbce93250000042a",
+            "80c800060a0b0c0d7798e2985cef27647c1be4b114b29a512b34540aff48d6105c7b34710ea4694937854dd7"
+            "800000010000042a",
+        ),
+    )
+
+    def context(self, profile: Profile, number: int = 1066) -> Context:
+        """
+        What unprotects them, from a party that has this identifier.
+        """
+        keys = Keys(profile, material(profile), number.to_bytes(4, "big"))
+        return contextPair(keys, Keys(profile, material(profile, 1)))[0]
+
+    def test_libsrtp(self) -> None:
+        """
+        What libsrtp protects is unprotected.
+        """
+        for profile, media, control in self.PACKETS:
+            context = self.context(profile)
+            self.assertEqual(context.unprotect(bytes.fromhex(media))[12:], b"what was said")
+            self.assertEqual(context.unprotectControl(bytes.fromhex(control))[8:], bytes(20))
+
+    def test_another(self) -> None:
+        """
+        Under another identifier, or none, packets are refused, however short,
+        and so they are when they come twice.
+        """
+        for profile, media, control in self.PACKETS:
+            context = self.context(profile, 1)
+            for packet in (media, control):
+                data = bytes.fromhex(packet)
+                for each in (data, data[:4], b""):
+                    refused = self.assertRaises(RemoteError, context.unprotect, each)
+                    self.assertEqual(refused.reason, "unknown master key")
+                    refused = self.assertRaises(RemoteError, context.unprotectControl, each)
+                    self.assertEqual(refused.reason, "unknown master key")
+            context = self.context(profile)
+            context.unprotect(bytes.fromhex(media))
+            refused = self.assertRaises(RemoteError, context.unprotect, bytes.fromhex(media))
+            self.assertEqual(refused.reason, "replayed")
+
+    def test_oneWay(self) -> None:
+        """
+        What is sent has none: that is for who sends to say.
+        """
+        profile = Profile.AES_CM_128_HMAC_SHA1_80
+        identified = Keys(profile, material(profile), b"\1")
+        self.assertEqual(
+            contextPair(identified, identified)[1].protect(rtp()), pair(profile)[0].protect(rtp())
+        )
+
+
 class RefusalTests(SynchronousTestCase):
     """
     What is not authentic, or was there before.

@@ -8,7 +8,6 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from e2aegw.errors import NegotiationError, RemoteError
@@ -20,39 +19,10 @@ from e2aegw.sansio.sdp import Line, Section
 from e2aegw.transport.channel import MAX_MESSAGE, MAX_NAMED
 from e2aegw.transport.datachannel import HIGH_WATER, LOW_WATER
 from tests.transport.carriers import ANSWER, CHAT, FILES, OFFER, CarrierTestCase, Recorder
+from tests.transport.producer import Source
 
 #: Applications' records of DTLS.
 _DATA = 23
-
-
-@implementer(IPushProducer)
-class Source:
-    """
-    A producer.
-
-    @ivar asked: what it was asked.
-    """
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def pauseProducing(self) -> None:
-        """
-        Remember it.
-        """
-        self.asked.append("pause")
-
-    def resumeProducing(self) -> None:
-        """
-        Remember it.
-        """
-        self.asked.append("resume")
-
-    def stopProducing(self) -> None:
-        """
-        Remember it.
-        """
-        self.asked.append("stop")
 
 
 class Refuser(Protocol):

@@ -10,7 +10,8 @@ from twisted.python.failure import Failure
 from e2aegw.sansio.events import ConnectFailed, PathSettled
 from e2aegw.transport.stream import LINGER, SETUP_TIMEOUT
 from tests.transport.connection import join
-from tests.transport.test_stream import ANSWER, OFFER, Source, Speaker, StreamTestCase, section
+from tests.transport.producer import Source
+from tests.transport.test_stream import ANSWER, OFFER, Speaker, StreamTestCase, section
 
 
 class Doubting(Speaker):

@@ -23,6 +23,7 @@ from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.testing import MemoryNetwork
 from e2aegw.transport.stream import CONNECT_TIMEOUT, LINGER, RETRIES, SETUP_TIMEOUT, StreamTransport
 from tests.transport.connection import Connection, join
+from tests.transport.producer import Source
 
 OFFER = Terms(kind=Kind.OFFER)
 ANSWER = Terms(kind=Kind.ANSWER)
@@ -64,35 +65,6 @@ class Speaker(Protocol):
         Remember it.
         """
         self.life.append("lost")
-
-
-class Source:
-    """
-    A producer.
-
-    @ivar asked: what it was asked.
-    """
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def pauseProducing(self) -> None:
-        """
-        Remember it.
-        """
-        self.asked.append("pause")
-
-    def resumeProducing(self) -> None:
-        """
-        Remember it.
-        """
-        self.asked.append("resume")
-
-    def stopProducing(self) -> None:
-        """
-        Remember it.
-        """
-        self.asked.append("stop")
 
 
 def section(setup: str | None, host: str | None = "198.51.100.7", port: int = 2855) -> Section:

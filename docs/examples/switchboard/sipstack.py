@@ -73,7 +73,10 @@ class Message:
             headers.append((_COMPACT.get(name, name), value.strip()))
         message = cls(start, tuple(headers), body)
         for name in _REPEATED:
-            message.get(name)
+            if not message.get(name):
+                raise ValueError(f"an empty {name}")
+        if any(len(message.get(name).split()) < 2 for name in ("via", "cseq")):
+            raise ValueError("half a header")
         return message
 
     def __bytes__(self) -> bytes:

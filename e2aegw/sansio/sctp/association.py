@@ -23,7 +23,8 @@ from e2aegw.sansio.sctp.events import Closed, Established, Restarted, SCTPEvent
 from e2aegw.sansio.sctp.heartbeat import Heartbeat
 from e2aegw.sansio.sctp.opening import NO_TIES, Opening
 from e2aegw.sansio.sctp.outbound import Outbound
-from e2aegw.sansio.sctp.settings import MAX_CONTROL, MAX_REPLIES, Settings
+from e2aegw.sansio.sctp.outbox import Outbox
+from e2aegw.sansio.sctp.settings import Settings
 from e2aegw.sansio.sctp.states import TRANSITIONS, Input, State, Violation
 from e2aegw.sansio.sctp.transfer import Transfer
 
@@ -62,19 +63,14 @@ class Association:
         self._opening = Opening(settings, entropy)
         self._localTag = self._opening.tag
         self._remoteTag = 0
-        #: The common header of what we send, without the checksum.
-        self._header = b""
         self._greeting = b""
         self._agreed: Cookie | None = None
         self._outbound = Outbound(settings, self._opening.tsn, self._events)
         self._transfer: Transfer | None = None
-        self._summed = True
         self._receiving = False
         self._sending = False
         self._draining = False
-        self._control: deque[bytes] = deque()
-        self._controlSize = 0
-        self._replies: deque[bytes] = deque()
+        self._outbox = Outbox(settings)
         self._timer = math.inf
         self._tries = 0
         self._errors = 0
@@ -250,23 +246,21 @@ class Association:
         """
         The next packet to send, or L{None}.
         """
-        if self._replies:
-            return self._replies.popleft()
+        outbox = self._outbox
+        if outbox.replies:
+            return outbox.replies.popleft()
         if self._finished:
             return None
         self._settle()
-        room = self._outbound.room
         chunks: list[bytes] = []
-        while self._control and len(self._control[0]) <= room:
-            chunk = self._control.popleft()
-            self._controlSize -= len(chunk)
-            room -= len(chunk)
-            chunks.append(chunk)
+        room = self._outbound.room
+        if outbox.chunks:
+            room = outbox.take(chunks, room)
         transfer = self._transfer
         if transfer is not None:
             urgent = self.state is not State.ESTABLISHED
             transfer.collect(chunks, room, self._now, sending=self._sending, urgent=urgent)
-        return c.packet(self._header, chunks, summed=self._summed) if chunks else None
+        return c.packet(outbox.header, chunks, summed=outbox.summed) if chunks else None
 
     def nextEvent(self) -> SCTPEvent | None:
         """
@@ -329,7 +323,7 @@ class Association:
         if first == c.SHUTDOWN_ACK:
             self._completeReflected(tag)
         elif not c.kinds(data) & {c.ABORT, c.SHUTDOWN_COMPLETE, c.COOKIE_ACK, c.ERROR}:
-            self._reply(tag, c.chunk(c.ABORT, c.REFLECTED))
+            self._outbox.reply(tag, c.chunk(c.ABORT, c.REFLECTED))
         return False
 
     def _receiveChunks(self, data: bytes, size: int, tag: int) -> None:
@@ -381,9 +375,9 @@ class Association:
         if not init.tag:
             raise RemoteError("SCTP INIT", "no tag")
         if self._finished:
-            self._reply(init.tag, c.chunk(c.ABORT))
+            self._outbox.reply(init.tag, c.chunk(c.ABORT))
         elif not init.inboundStreams or not init.outboundStreams:
-            self._reply(init.tag, c.causesChunk(c.ABORT, 0, [Cause(c.INVALID_PARAMETER)]))
+            self._outbox.reply(init.tag, c.causesChunk(c.ABORT, 0, [Cause(c.INVALID_PARAMETER)]))
             raise RemoteError("SCTP INIT", "no streams")
         else:
             self._move(Input.INIT, init)
@@ -407,7 +401,7 @@ class Association:
         late = opening.staleness(cookie, self._now)
         if late and how is not Input.COOKIE_DUPLICATE:
             cause = Cause(c.STALE_COOKIE, late.to_bytes(4, "big"))
-            self._reply(cookie.remoteTag, c.causesChunk(c.ERROR, 0, [cause]))
+            self._outbox.reply(cookie.remoteTag, c.causesChunk(c.ERROR, 0, [cause]))
             raise RemoteError("SCTP cookie", "stale")
         self._heartbeat.heardAt = self._now
         self._move(how, cookie)
@@ -510,18 +504,18 @@ class Association:
         """
         Send INIT or COOKIE ECHO and wait for the answer (T1).
         """
-        self._reply(tag, self._greeting)
+        self._outbox.reply(tag, self._greeting)
         self._timer = self._now + self._outbound.roundTrip.rto
 
     def _answerInit(self, init: Init) -> None:
         # RFC 9260 clause 5.2.1: nothing is known of the other side before its
         # INIT ACK.
         ties = (self._localTag, self._remoteTag) if self.state is State.COOKIE_ECHOED else NO_TIES
-        self._reply(init.tag, self._opening.initAckChunk(init, ties, self._now))
+        self._outbox.reply(init.tag, self._opening.initAckChunk(init, ties, self._now))
 
     def _answerInitAnew(self, init: Init) -> None:
         ties = (self._localTag, self._remoteTag)
-        self._reply(init.tag, self._opening.initAckAnewChunk(init, ties, self._now))
+        self._outbox.reply(init.tag, self._opening.initAckAnewChunk(init, ties, self._now))
 
     def _sendCookie(self, init: Init) -> None:
         """
@@ -541,7 +535,7 @@ class Association:
         agreed = self._agreed
         assert agreed is not None
         self._localTag = agreed.localTag
-        self._summed = not agreed.zeroChecksum
+        self._outbox.summed = not agreed.zeroChecksum
         self._setTag(agreed.remoteTag)
         self._timer = math.inf
         self._tries = self._errors = 0
@@ -568,17 +562,14 @@ class Association:
 
     def _setTag(self, tag: int) -> None:
         self._remoteTag = tag
-        settings = self._settings
-        self._header = HEADER.pack(settings.localPort, settings.remotePort, tag, 0)[:8]
+        self._outbox.address(tag)
 
     def _learnTag(self, cookie: Cookie) -> None:
         self._setTag(cookie.remoteTag)
         self._sendCookieAck(cookie)
 
     def _sendCookieAck(self, cookie: Cookie) -> None:
-        ack = c.chunk(c.COOKIE_ACK)
-        self._control.appendleft(ack)
-        self._controlSize += len(ack)
+        self._outbox.putFirst(c.chunk(c.COOKIE_ACK))
 
     def _restart(self, cookie: Cookie) -> None:
         """
@@ -619,10 +610,10 @@ class Association:
             self._guard = self._now + _GUARD * self._settings.rtoMax
 
     def _completeReflected(self, tag: int) -> None:
-        self._reply(tag, c.chunk(c.SHUTDOWN_COMPLETE, c.REFLECTED))
+        self._outbox.reply(tag, c.chunk(c.SHUTDOWN_COMPLETE, c.REFLECTED))
 
     def _complete(self, tag: int) -> None:
-        self._reply(self._remoteTag, c.chunk(c.SHUTDOWN_COMPLETE))
+        self._outbox.reply(self._remoteTag, c.chunk(c.SHUTDOWN_COMPLETE))
         self._finish()
 
     def _abandon(self, reason: str, cause: Cause) -> None:
@@ -638,12 +629,12 @@ class Association:
 
     def _giveUp(self) -> None:
         if self._remoteTag:
-            self._replies.clear()
-            self._reply(self._remoteTag, c.causesChunk(c.ABORT, 0, [self._cause]))
+            self._outbox.replies.clear()
+            self._outbox.reply(self._remoteTag, c.causesChunk(c.ABORT, 0, [self._cause]))
         self._finish()
 
     def _aborted(self) -> None:
-        self._replies.clear()
+        self._outbox.replies.clear()
         self._finish()
 
     def _finish(self) -> None:
@@ -661,8 +652,7 @@ class Association:
         """
         self._timer = self._guard = math.inf
         self._heartbeat.stop()
-        self._control.clear()
-        self._controlSize = 0
+        self._outbox.clear()
 
     # Time, and what follows from anything.
 
@@ -708,25 +698,8 @@ class Association:
         if self._draining and self._outbound.isIdle():
             self._move(Input.DRAINED)
 
-    # Packets out.
-
     def _enqueue(self, chunk: bytes) -> None:
-        """
-        Send a chunk with the next packet.
-        """
-        if len(chunk) <= self._outbound.room and self._controlSize + len(chunk) <= MAX_CONTROL:
-            self._control.append(chunk)
-            self._controlSize += len(chunk)
-
-    def _reply(self, tag: int, chunk: bytes) -> None:
-        """
-        Send a packet of its own, which always has a checksum: the other side
-        may not know yet, or no longer, that it needs none.
-        """
-        if len(self._replies) < MAX_REPLIES:
-            settings = self._settings
-            header = HEADER.pack(settings.localPort, settings.remotePort, tag, 0)[:8]
-            self._replies.append(c.packet(header, (chunk,)))
+        self._outbox.append(chunk, self._outbound.room)
 
 
 #: What reads a chunk, by its type; DATA and I-DATA aside.
