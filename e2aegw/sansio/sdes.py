@@ -88,6 +88,8 @@ class Crypto:
         The attribute.
         """
         key = base64.b64encode(self.keys.material).decode()
+        if self.keys.mki:
+            key += f"|{int.from_bytes(self.keys.mki)}:{len(self.keys.mki)}"
         return Line("crypto", f"{self.tag} {self.keys.profile.value} inline:{key}")
 
 
