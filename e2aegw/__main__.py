@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = ArgumentParser(
         prog="e2aegw",
         description="The IMS access gateway of 3GPP TS 33.328.",
-        epilog="To start it: twistd -n e2aegw -c FILE",
+        epilog="To start it: twistd -n e2aegw -c FILE; all options: twistd e2aegw --help",
     )
     parser.add_argument("--version", action="version", version=f"e2aegw {version('e2aegw')}")
     parser.parse_args(arguments)

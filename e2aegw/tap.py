@@ -27,16 +27,26 @@ class Options(BaseOptions):
 
     synopsis = "[--config FILE] | --access END --core END"
     longdesc = (
-        "The access gateway of 3GPP TS 33.328: protected media at the edge, plain media inside."
-        "  It is driven over rtpengine's ng protocol."
-        "  With --access and --core it needs neither a configuration nor a controller: it is one pipeline"
-        "  between two ends, such as"
-        "  --access 'dtls-udptl:port=4000:fingerprint=sha-256 AB\\:CD...' --core 'udptl:to=192.0.2.9\\:4000'."
+        "The access gateway of 3GPP TS 33.328: protected media at the edge, plain media inside. "
+        "A SIP proxy drives it over rtpengine's ng protocol, and the configuration says where. "
+        "What is wrong with that is said in one line, and the exit status is 1. "
+        "SIGTERM ends it, and its calls as limits.drain_timeout says. "
+        "With --access and --core it needs neither a configuration nor a controller: it is one pipeline "
+        "between two ends, such as "
+        "--access 'dtls-udptl:port=4000:fingerprint=sha-256 AB\\:CD...' --core 'udptl:to=192.0.2.9\\:4000'. "
+        "Schemes: tcp, tls; udptl, dtls-udptl; rtp, srtp, dtls-srtp. "
+        "Keys: port, interface, to, setup, fingerprint, key, crypto. "
+        "Options of twistd itself, such as -n and --pidfile, come before the word e2aegw."
     )
     optParameters = [  # noqa: RUF012
-        ["config", "c", "/etc/e2aegw/gateway.toml", "The configuration file."],
-        ["access", None, None, "The protected end of the only pipeline."],
-        ["core", None, None, "Its other end."],
+        [
+            "config",
+            "c",
+            "/etc/e2aegw/gateway.toml",
+            "The configuration, a file in TOML; tap-configs/gateway.toml has every key.",
+        ],
+        ["access", None, None, "An end on the access side, of a pipeline without a controller."],
+        ["core", None, None, "Its other end, on the core side."],
     ]
 
     def opt_version(self) -> None:

@@ -3,7 +3,7 @@ Run every test: C{python -m tests}.
 
 The tests with real peers share well-known ports of the loopback interface and
 run one by one; all others run in parallel.  With C{CI=true} a test that was
-skipped has failed.
+skipped has failed, unless it was because this machine does not allow what it does.
 """
 
 import os
@@ -11,6 +11,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.peers.peers import NOT_ALLOWED
 
 HERE = Path(__file__).parent
 PEERS = "tests.peers"
@@ -61,7 +63,7 @@ def main() -> int:
     if skipped:
         print(f'\n{skipped} tests were skipped; "make peers", as root, installs what they need:')
         print(*reasons, sep="\n")
-    if os.environ.get("CI") == "true":
+    if os.environ.get("CI") == "true" and not all(reason.startswith(NOT_ALLOWED) for reason in reasons):
         failed, skipped = failed + skipped, 0
     print(f"\n{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return bool(failed) or not passed

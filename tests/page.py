@@ -55,6 +55,15 @@ class Page:
         return flatten(self.text)
 
 
+def literal(name: str) -> list[str]:
+    """
+    The blocks after two colons in a file of the repository.
+    """
+    text = (DOCS.parent / name).read_text(encoding="utf-8")
+    found = re.findall(r"(?m)^(?! *\.\. ).*::\n\n((?:    .*\n|\n)+)", text)
+    return [re.sub(r"(?m)^    ", "", block).strip("\n") + "\n" for block in found]
+
+
 def flatten(text: str) -> str:
     """
     Put one blank wherever there is white space.

@@ -147,7 +147,7 @@ class ConfigureTests(SynchronousTestCase):
         The examples can be loaded, with the certificate that the page's
         command makes.
         """
-        [command] = [block[2:] for block in PAGE.blocks("console")]
+        [command] = [block[2:].replace("\\\n", "") for block in PAGE.blocks("console")]
         subprocess.run(shlex.split(command), cwd=self.folder, check=True, capture_output=True)
         examples = PAGE.blocks("toml")
         self.assertEqual(len(examples), 4)

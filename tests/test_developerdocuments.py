@@ -4,6 +4,8 @@ The manual's pages for those who program say what is so.
 
 import re
 import unittest
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from e2aegw.gateway.config import LimitsTable, SideConfig
 from e2aegw.gateway.registry import GROUP, loadFactory
 from e2aegw.gateway.service import Gateway, Route
 from e2aegw.interfaces import IGatewayObserver
+from e2aegw.sansio.e2ae import decide
 from e2aegw.sansio.events import HandshakeFailed, MediaTimeout
-from e2aegw.sansio.sdp import Side
+from e2aegw.sansio.sdp import Section, Side
+from e2aegw.sansio.terms import Terms
 from e2aegw.testing import MemoryNetwork
 from e2aegw.transport.kinds import KINDS
 from tests.gateway.fixture import ACCESS, CORE, Witness
@@ -179,6 +183,26 @@ class AdapterTests(ExecutedTestCase):
             clock.advance(10)
         self.assertEqual([type(event) for event in witness.events][-1], MediaTimeout)
         self.assertTrue(session.closed)
+
+    def test_units(self) -> None:
+        """
+        The media are those of the adapters that come with the gateway, but for what
+        is sealed, and the classes of their units exist.
+        """
+        told = {name.strip("`"): unit for name, unit in rows(ADAPTER.section("Two interfaces"))}
+        points = [each for each in entry_points(group=GROUP) if each.value.startswith("e2aegw.")]
+        self.assertEqual(set(told), {point.load().medium for point in points} - {"sealed"})
+        for path in re.findall(r"api/([\w.]+)\.html", " ".join(told.values())):
+            module, _, name = path.rpartition(".")
+            self.assertTrue(hasattr(import_module(module), name), path)
+
+    def test_profiles(self) -> None:
+        """
+        A profile that the gateway does not know is offered as it came, and the log
+        names both if there is no route.
+        """
+        section = Section("text", 4000, "TCP/ACME", ["*"])
+        self.assertEqual(decide(section, Side.ACCESS, Side.CORE, Terms()).proto, "TCP/ACME")
 
     def test_kinds(self) -> None:
         """

@@ -111,6 +111,37 @@ def port(sdp: str) -> tuple[str, int]:
     return "127.0.0.1", int(re.findall(r"m=audio (\d+) ", sdp)[0])
 
 
+def passMedia(test: SynchronousTestCase, ng: NG, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """
+    Have a UE with SDES call a telephone and press a key, and both be heard.
+
+    @param meanwhile: what to do before they hang up.
+    """
+    from e2aegw.sansio.sdes import Crypto, generate
+    from e2aegw.sansio.srtp import Context, Profile
+
+    test.addCleanup(ng.close)
+    ue, phone = listen(), listen()
+    test.addCleanup(ue.close)
+    test.addCleanup(phone.close)
+    key = generate("1", Profile.AES_CM_128_HMAC_SHA1_80)
+    line = str(key.line().value).partition("inline:")[2]
+    offer = UE.format(port=ue.getsockname()[1], key=line)
+    said = ng.command("offer", call_id="c", from_tag="a", sdp=offer)
+    answer = PHONE.format(port=phone.getsockname()[1])
+    heard = ng.command("answer", call_id="c", from_tag="a", to_tag="b", sdp=answer)
+    sender = Context(key.keys, inbound=False)
+    ue.sendto(sender.protect(PACKET), port(heard["sdp"]))
+    test.assertEqual(phone.recv(2048), PACKET)
+    ue.sendto(sender.protect(DIGIT), port(heard["sdp"]))
+    test.assertEqual(phone.recv(2048), DIGIT)
+    theirs = Crypto.parse(re.findall(r"a=crypto:(.*)\r", heard["sdp"])[0])
+    phone.sendto(PACKET, port(said["sdp"]))
+    test.assertEqual(Context(theirs.keys, inbound=True).unprotect(ue.recv(2048)), PACKET)
+    meanwhile()
+    ng.command("delete", call_id="c", from_tag="a")
+
+
 class Folder(SynchronousTestCase):
     """
     Tests that need a folder.
@@ -173,32 +204,8 @@ class DistributionTestCase(Folder):
         gateway = Process("gateway", command, self.folder, environment=self.environment)
         self.addCleanup(gateway.end)
         ready(SimpleNamespace(ngPort=ng, alive=gateway.alive))
-        self._call(NG(ng))
+        passMedia(self, NG(ng))
         return gateway
-
-    def _call(self, ng: NG) -> None:
-        from e2aegw.sansio.sdes import Crypto, generate
-        from e2aegw.sansio.srtp import Context, Profile
-
-        self.addCleanup(ng.close)
-        ue, phone = listen(), listen()
-        self.addCleanup(ue.close)
-        self.addCleanup(phone.close)
-        key = generate("1", Profile.AES_CM_128_HMAC_SHA1_80)
-        line = str(key.line().value).partition("inline:")[2]
-        offer = UE.format(port=ue.getsockname()[1], key=line)
-        said = ng.command("offer", call_id="c", from_tag="a", sdp=offer)
-        answer = PHONE.format(port=phone.getsockname()[1])
-        heard = ng.command("answer", call_id="c", from_tag="a", to_tag="b", sdp=answer)
-        sender = Context(key.keys, inbound=False)
-        ue.sendto(sender.protect(PACKET), port(heard["sdp"]))
-        self.assertEqual(phone.recv(2048), PACKET)
-        ue.sendto(sender.protect(DIGIT), port(heard["sdp"]))
-        self.assertEqual(phone.recv(2048), DIGIT)
-        theirs = Crypto.parse(re.findall(r"a=crypto:(.*)\r", heard["sdp"])[0])
-        phone.sendto(PACKET, port(said["sdp"]))
-        self.assertEqual(Context(theirs.keys, inbound=True).unprotect(ue.recv(2048)), PACKET)
-        ng.command("delete", call_id="c", from_tag="a")
 
 
 class CaptureTests(DistributionTestCase):

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from e2aegw.gateway import config
 from e2aegw.gateway.pipelineend import _KEYS, SCHEMES, PipelineEnd
 from e2aegw.sansio.certificate import Identity
+from e2aegw.tap import Options
 from tests.page import Page, rows
 
 PAGE = Page("static.rst")
@@ -43,6 +44,12 @@ class StaticTests(SynchronousTestCase):
         }
         self.assertEqual(told, set(SCHEMES) | _KEYS)
 
+    def test_help(self) -> None:
+        """
+        So has the command's help.
+        """
+        self.assertLessEqual(set(SCHEMES) | _KEYS, set(re.findall(r"[\w-]+", Options.longdesc)))
+
     def test_examples(self) -> None:
         """
         Its examples are taken: the command's, and the file's.
@@ -61,7 +68,7 @@ class StaticTests(SynchronousTestCase):
         Its commands make a certificate that the gateway takes, and print the
         fingerprint that it has.
         """
-        commands = PAGE.blocks("console")[1].replace("\\\n", " ").splitlines()
+        commands = PAGE.blocks("console")[4].replace("\\\n", " ").splitlines()
         with tempfile.TemporaryDirectory() as folder:
             said = ""
             for command in (line.removeprefix("$ ") for line in commands if line.startswith("$ ")):

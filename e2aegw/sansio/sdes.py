@@ -88,9 +88,9 @@ class Crypto:
         The attribute.
         """
         key = base64.b64encode(self.keys.material).decode()
-        if self.keys.mki:
-            key += f"|{int.from_bytes(self.keys.mki)}:{len(self.keys.mki)}"
-        return Line("crypto", f"{self.tag} {self.keys.profile.value} inline:{key}")
+        mki = self.keys.mki
+        identifier = f"|{int.from_bytes(mki, 'big')}:{len(mki)}" if mki else ""
+        return Line("crypto", f"{self.tag} {self.keys.profile.value} inline:{key}{identifier}")
 
 
 def generate(tag: str, profile: Profile) -> Crypto:

@@ -65,7 +65,13 @@ class Baresip:
     """
 
     def __init__(
-        self, directory: Path, domain: str, user: str, tone: int = TONE, protection: str = ""
+        self,
+        directory: Path,
+        domain: str,
+        user: str,
+        tone: int = TONE,
+        protection: str = "",
+        account: str | None = None,
     ) -> None:
         """
         @param directory: where its files go.
@@ -73,6 +79,7 @@ class Baresip:
         @param user: what it is called there.
         @param tone: what it sends, in hertz.
         @param protection: L{SDES}, L{DTLS}, or nothing for plain RTP.
+        @param account: its line in C{accounts}, if it is not made of these.
         """
         directory.mkdir(exist_ok=True)
         self.uri = f"sip:{user}@{domain}"
@@ -96,7 +103,9 @@ class Baresip:
         )
         (home / "contacts").write_text("")
         (home / "accounts").write_text(
-            f"<{self.uri};transport=udp>;auth_pass=unused;regint=600;answermode=auto;audio_codecs=pcma,pcmu"
+            account
+            or f"<{self.uri};transport=udp>;auth_pass=unused;regint=600;answermode=auto"
+            ";audio_codecs=pcma,pcmu"
             + (f";mediaenc={protection}" if protection else "")
             + "\n"
         )

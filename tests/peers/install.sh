@@ -13,6 +13,7 @@ baresip-core
 chromium
 firefox-esr
 gcc
+iproute2
 kamailio
 kamailio-tls-modules
 kamailio-websocket-modules
@@ -23,6 +24,8 @@ libspandsp2
 libsrtp2-dev
 libtiff-tools
 libusrsctp-dev
+mount
+netcat-openbsd
 openssl
 rtpengine-daemon
 sip-tester
@@ -33,6 +36,7 @@ dpkg-dev
 python3-pip
 python3-venv
 systemd
+util-linux
 "
 SERVICES="kamailio rtpengine-daemon"
 POLICY=/usr/sbin/policy-rc.d

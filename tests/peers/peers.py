@@ -6,11 +6,13 @@ missing.
     ... class Calls(SynchronousTestCase): ...
 
 A class whose peers are not all installed is skipped, with a reason that names
-them; where C{CI} is C{true} in the environment it fails instead.
+them; where C{CI} is C{true} in the environment it fails instead.  What nobody
+can install, because a machine does not allow it, is always skipped.
 """
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -38,12 +40,22 @@ class Peer:
     @ivar library: the library that it consists of, if it is one, without
         C{lib} and what follows the name.
     @ivar file: the file that it consists of, if it is one.
+    @ivar trial: a command that succeeds if the machine allows it, if that takes
+        one.
     """
 
     name: str
     program: str | None = None
     library: str | None = None
     file: Path | None = None
+    trial: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """
+        Whether it would work here.
+        """
+        return not self.trial or subprocess.run(self.trial, capture_output=True, check=False).returncode == 0
 
     @property
     def installed(self) -> bool:
@@ -80,6 +92,19 @@ OPENSSL = Peer(name="openssl", program="openssl")
 DEBOOTSTRAP = Peer(name="debootstrap", program="debootstrap")
 DEBHELPER = Peer(name="debhelper", program="dh")
 USRSCTP = Peer(name="usrsctp", library="usrsctp")
+NETCAT = Peer(name="netcat-openbsd", program="nc")
+# Root's, and not every container's.
+NAMESPACES = Peer(
+    name="namespaces with mounts of their own",
+    program="ip",
+    trial=(
+        *("unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec"),
+        "mount -t tmpfs tmpfs /mnt; mkdir /mnt/new /mnt/work; ip link set lo up;"
+        " mount -t overlay -o lowerdir=/etc,upperdir=/mnt/new,workdir=/mnt/work overlay /etc",
+    ),
+)
+#: What reasons begin with where a machine does not allow something.
+NOT_ALLOWED = "this machine does not allow "
 
 
 def needs(*peers: Peer) -> Callable[[_TestClass], _TestClass]:
@@ -90,8 +115,11 @@ def needs(*peers: Peer) -> Callable[[_TestClass], _TestClass]:
 
     def decorate(cls: _TestClass) -> _TestClass:
         missing = tuple(peer.name for peer in peers if not peer.installed)
-        cls.missingPeers = missing  # type: ignore[attr-defined]
-        if missing:
+        barred = () if missing else tuple(peer.name for peer in peers if not peer.allowed)
+        cls.missingPeers = missing + barred  # type: ignore[attr-defined]
+        if barred:
+            cls.skip = NOT_ALLOWED + ", ".join(barred)
+        elif missing:
             reason = f"peer not installed: {', '.join(missing)} (make peers)"
             if os.environ.get(CI) == "true":
 
@@ -117,6 +145,9 @@ __all__ = [
     "KAMAILIO_TLS",
     "LIBRE",
     "MEDIASTREAMER",
+    "NAMESPACES",
+    "NETCAT",
+    "NOT_ALLOWED",
     "OPENSSL",
     "PAGE",
     "RTPENGINE",

@@ -39,16 +39,18 @@ class SIPTelephone:
 
     request = ""
 
-    def __init__(self, proxyPort: int, user: str, proxy: str = "127.0.0.1") -> None:
+    def __init__(
+        self, proxyPort: int, user: str, proxy: str = "127.0.0.1", address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(address)
         self._socket.settimeout(TIMEOUT)
         self._proxy = (proxy, proxyPort)
-        self._port = self._socket.getsockname()[1]
+        self._host, self._port = self._socket.getsockname()
         self._transport = "UDP"
         self._user = user
         self.uri = f"sip:{user}@{proxy}:{proxyPort}"
-        self.contact = f"sip:{user}@127.0.0.1:{self._port}"
+        self.contact = f"sip:{user}@{self._host}:{self._port}"
 
     @property
     def port(self) -> int:
@@ -218,7 +220,7 @@ class SIPTelephone:
         callID = callID or secrets.token_hex(8)
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/{self._transport} 127.0.0.1:{self._port};branch=z9hG4bK{secrets.token_hex(8)}",
+            f"Via: SIP/2.0/{self._transport} {self._host}:{self._port};branch=z9hG4bK{secrets.token_hex(8)}",
             f"From: <{self.uri}>;tag={self._user}",
             f"To: {to if '<' in to else f'<{to}>'}",
             f"Call-ID: {callID}",

@@ -13,18 +13,16 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.page import literal
+from tests.peers.machine import LEFT_OUT, Machine
 from tests.peers.media import ready
 from tests.peers.ng import NG
-from tests.peers.peers import DEBHELPER, DEBOOTSTRAP, needs
+from tests.peers.peers import DEBHELPER, DEBOOTSTRAP, NAMESPACES, needs
 from tests.peers.ports import freePort
 from tests.peers.process import Process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RELEASE = "bookworm"
-#: What a package is not made of.
-LEFT_OUT = shutil.ignore_patterns(
-    ".*", "_*temp*", "__pycache__", "*.egg-info", "_build", "node_modules", "dist", "build"
-)
 
 
 def run(*command: object, cwd: Path | None = None) -> str:
@@ -48,7 +46,7 @@ def run(*command: object, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-@needs(DEBOOTSTRAP, DEBHELPER)
+@needs(DEBOOTSTRAP, DEBHELPER, NAMESPACES)
 class PackageTests(SynchronousTestCase):
     """
     Built, installed, started and stopped.
@@ -69,20 +67,36 @@ class PackageTests(SynchronousTestCase):
         package = self._build(folder)
         root = folder / "root"
         run("debootstrap", "--variant=minbase", RELEASE, root)
-        shutil.copy(package, root / "tmp")
+        (root / "source" / "dist").mkdir(parents=True)
+        shutil.copy(package, root / "source" / "dist")
         sources = Path("/etc/apt/apt.conf.d")
         for each in sources.glob("*proxy*"):
             shutil.copy(each, root / "etc/apt/apt.conf.d")
-        run("chroot", root, "apt-get", "install", "-qq", "--no-install-recommends", f"/tmp/{package.name}")
+        # There is nobody to say yes.
+        quietly = 'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\n'
+        (root / "etc/apt/apt.conf.d/90test").write_text(quietly)
+        run("chroot", root, "sh", "-euc", f"cd /source\n{self.commands()[2]}")
         self.assertIn("e2aegw 0.", run("chroot", root, "e2aegw", "--version"))
         self._serve(root)
         run("chroot", root, "apt-get", "purge", "-qq", "e2aegw")
         self.assertFalse((root / "usr/lib/e2aegw").exists())
 
+    def commands(self) -> list[str]:
+        """
+        What the README says to type: what to install for building, how to build,
+        and how to install the package.
+        """
+        needed, make, install = literal("README.rst")[1].splitlines()
+        return [needed, make, install]
+
     def _build(self, folder: Path) -> Path:
+        needed, make, _ = self.commands()
+        # All of it is here: nothing is installed, and what it needs is not fetched.
+        (folder / "machine").mkdir()
+        Machine(folder / "machine").run(needed)
         source = folder / "source"
         shutil.copytree(ROOT, source, ignore=LEFT_OUT)
-        run("make", "deb", cwd=source)
+        run("sh", "-euc", make, cwd=source)
         [package] = (source / "dist").glob("*.deb")
         return package
 

@@ -3,13 +3,11 @@ The manual's configuration of Kamailio, as it stands there.
 """
 
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.page import Page
 from tests.peers import baresip, peers
 from tests.peers.baresip import Baresip
 from tests.peers.browsers import Chromium, Pages
@@ -88,39 +86,6 @@ class ManualTestCase(SynchronousTestCase):
         Check that the gateway knows of no call any more.
         """
         until(lambda: self.ng.command("list")["calls"] == [], "the call is forgotten", FORGETTING)
-
-
-@needs(KAMAILIO)
-class PageTests(SynchronousTestCase):
-    """
-    What else stands on the page.
-    """
-
-    def test_syntax(self) -> None:
-        """
-        Kamailio reads each piece of script on the page.
-        """
-        modules = EXAMPLE.read_text().partition("# modules: begin\n")[2].partition("# modules: end")[0]
-        pages = [Page(f"{name}.rst").blocks("none") for name in ("kamailio", "others", "ng")]
-        blocks = [block for page in pages for block in page if "rtpengine" in block]
-        self.assertGreater(len(blocks), 8)
-        for block in blocks:
-            config = Path(self.mktemp())
-            # The modules are there, and what is not of a route stands before one.
-            block = block.replace('loadmodule "rtpengine.so"\n', "")
-            top, _, rest = block.rpartition("modparam(")
-            if top == "" and rest != block and "\n\n" in rest:
-                said, _, script = rest.partition("\n\n")
-                block = f"modparam({said}\nroute[PIECE] {{\n{script}}}\n"
-            if not re.search(r"(?m)^(modparam|\w*route\[)", block):
-                block = f"route[PIECE] {{\n{block}}}\n"
-            config.write_text(
-                f"{modules}\nlisten=udp:127.0.0.1:5060\n{block}request_route {{\n    exit;\n}}\n"
-            )
-            checked = subprocess.run(
-                ["kamailio", "-c", "-f", str(config)], capture_output=True, text=True, check=False
-            )
-            self.assertEqual(checked.returncode, 0, block + checked.stderr[-2000:])
 
 
 @needs(KAMAILIO)

@@ -11,6 +11,7 @@ from tests.peers.peers import CI, PAGE, Peer, needs
 
 PRESENT = Peer(name="present", program="sh")
 ABSENT = Peer(name="absent", program="no-such-program-anywhere")
+BARRED = Peer(name="barred", program="sh", trial=("false",))
 UNBUILT = Peer(name="unbuilt", file=PAGE / "no-such-file.js")
 
 
@@ -62,6 +63,16 @@ class NeedsTests(SynchronousTestCase):
         skipped, failed, why = self.outcome(PRESENT, ABSENT)
         self.assertEqual((skipped, failed), (0, 1))
         self.assertIn("peer not installed: absent", why)
+
+    def test_notAllowed(self) -> None:
+        """
+        What a machine does not allow is skipped wherever it is, and named.
+        """
+        for value in ("", "true"):
+            self.say(value)
+            skipped, failed, why = self.outcome(PRESENT, BARRED)
+            self.assertEqual((skipped, failed), (1, 0))
+            self.assertIn("this machine does not allow barred", why)
 
     def say(self, value: str) -> None:
         """

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.page import literal
 from tests.peers import baresip
 from tests.peers.baresip import Baresip
 from tests.peers.deadline import until
-from tests.peers.peers import BARESIP, needs
+from tests.peers.machine import Machine, Network
+from tests.peers.peers import BARESIP, NAMESPACES, needs
 from tests.peers.ports import freePort, freeRange
 from tests.peers.process import Process
 from tests.peers.sound import Sound
@@ -27,7 +29,7 @@ AUDIBLE = 1000.0
 CONVERSATION = 16000
 
 
-@needs(BARESIP)
+@needs(BARESIP, NAMESPACES)
 class SwitchboardTests(SynchronousTestCase):
     """
     Ann protects her media, and Ben does not.
@@ -50,6 +52,12 @@ class SwitchboardTests(SynchronousTestCase):
         command += ["--sip", str(port), "--secured", "ann", *options]
         self.application = Process("switchboard", command, self.directory)
         self.addCleanup(self.application.end)
+        self.telephones(port)
+
+    def telephones(self, port: int) -> None:
+        """
+        Start them once the switchboard runs.
+        """
         until(lambda: "SIPStack starting" in self.application.output(), "the switchboard runs")
         domain = f"127.0.0.1:{port}"
         self.ann = Baresip(self.directory / "ann", domain, "ann", ANN, baresip.SDES)
@@ -74,9 +82,13 @@ class SwitchboardTests(SynchronousTestCase):
 
     def test_protectedCalls(self) -> None:
         """
-        Ann calls Ben, with a gateway made of values.
+        Ann calls Ben, with a gateway made of values, by the manual's command.
         """
-        self.start("--ports", str(freeRange(400)))
+        self.addCleanup(Network().end)
+        [command] = literal("docs/embed.rst")
+        self.application = Machine(self.directory).start("switchboard", command)
+        self.addCleanup(self.application.end)
+        self.telephones(5060)
         self.converse(self.ann, self.ben)
 
     def test_protectedIsCalled(self) -> None:
