@@ -261,9 +261,7 @@ class StaticCall:
             for which, end in enumerate(self.wiring.ends):
                 legs[which].adapter.describe(_OFFER)
                 legs[which].transport.describe(_OFFER)
-                applies = self.pipeline.configure(
-                    which, end.section(came if end.listens else None), _ANSWER
-                )
+                applies = self.pipeline.configure(which, end.section(came if end.listens else None), _ANSWER)
                 other = self.wiring.ends[1 - which]
                 if end.kind.stream and not end.listens and other.kind.secured:
                     # Not before it is known that whoever came is the right one.

@@ -78,9 +78,7 @@ class Connection:
 
     __slots__ = ("__weakref__", "_fromSSL", "_judge", "_ssl", "_toSSL", "rejected")
 
-    def __init__(
-        self, context: SSL.Context, *, client: bool, mtu: int, judge: Judge | None = None
-    ) -> None:
+    def __init__(self, context: SSL.Context, *, client: bool, mtu: int, judge: Judge | None = None) -> None:
         """
         @param mtu: the longest datagram to send.
         @param judge: asked during the handshake, once the remote party has

@@ -495,9 +495,7 @@ class DTLSTransport(UDPTransport):
         if secure.verified or secure.certificate is None or not self._expected:
             return
         if not matches(secure.certificate, self._expected):
-            self._attemptFailed(
-                number, secure, "fingerprint mismatch", self._presented(secure.certificate)
-            )
+            self._attemptFailed(number, secure, "fingerprint mismatch", self._presented(secure.certificate))
             return
         try:
             profile = self._agree(secure)
