@@ -50,9 +50,13 @@ class SecurityTests(SynchronousTestCase):
 
     def test_maintainer(self) -> None:
         """
-        There is somebody to write to.
+        The page says whom the package's sources name: whoever builds it.
         """
-        self.assertRegex((ROOT / "debian" / "control").read_text(), r"(?m)^Maintainer: .+@")
+        control = (ROOT / "debian" / "control").read_text()
+        maintainer = re.findall(r"(?m)^Maintainer: .+ <(.+)>$", control)
+        self.assertEqual(len(maintainer), 1)
+        self.assertIn(f"``{maintainer[0]}``", SECURITY.flat())
+        self.assertIn(f"<{maintainer[0]}>", (ROOT / "debian" / "changelog").read_text())
 
 
 class StackTests(SynchronousTestCase):

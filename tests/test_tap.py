@@ -63,6 +63,13 @@ class RefusedTests(SynchronousTestCase):
         """
         self.assertIn("profilse", self.refused("[[route]]", '[adapter.srtp]\nprofilse = ["x"]\n\n[[route]]'))
 
+    def test_unlike(self) -> None:
+        """
+        Two adapters of different media have nothing to say to each other.
+        """
+        line = self.refused('core = "rtp"', 'core = "msrp"')
+        self.assertIn("route[0]: adapter.srtp is for rtp, and adapter.msrp for msrp", line)
+
     def test_takenPort(self) -> None:
         """
         A control port that somebody has is found before anything starts.

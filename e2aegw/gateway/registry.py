@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 
 from e2aegw.errors import ConfigError
 from e2aegw.interfaces import IAdapterFactory, IFilterFactory
+from e2aegw.transport.kinds import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _load(kind: _Kind, name: str, options: Mapping[str, Any]) -> Any:
         factory = maker(**options)
     except ConfigError as e:
         raise ConfigError(f"{kind.word}.{name}: {e}") from None
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         raise ConfigError(f"{kind.word}.{name} ({owner}): {_explain(e)}") from e
     try:
         verifyObject(kind.interface, factory)
@@ -76,7 +77,23 @@ def _load(kind: _Kind, name: str, options: Mapping[str, Any]) -> Any:
         raise ConfigError(
             f"{kind.word}.{name} ({owner}) is no {kind.word} factory: {_oneLine(str(e))}"
         ) from None
+    if kind is _ADAPTER:
+        _checkKinds(factory, f"{kind.word}.{name} ({owner})")
     return factory
+
+
+def _checkKinds(factory: Any, whose: str) -> None:
+    """
+    @raise ConfigError: it wants a transport that there is not.
+    """
+    if not isinstance(factory.protos, Mapping):
+        raise ConfigError(f"{whose}: protos is no mapping")
+    for proto, kind in factory.protos.items():
+        if kind not in KINDS:
+            raise ConfigError(
+                f"{whose}: there is no transport of the kind {kind!r} for {proto};"
+                f" there are {', '.join(sorted(KINDS))}"
+            )
 
 
 def _find(kind: _Kind, name: str) -> tuple[Any, str]:
@@ -85,8 +102,8 @@ def _find(kind: _Kind, name: str) -> tuple[Any, str]:
         module, _, attribute = name.partition(":")
         try:
             return getattr(import_module(module), attribute), module
-        except Exception as e:
-            # Importing runs a stranger's code.
+        except (Exception, SystemExit) as e:
+            # Importing runs a stranger's code, even scripts.
             raise ConfigError(f"{word} {name}: {_explain(e)}") from e
     # The same distribution may be found twice, installed and in development.
     found = {(_owner(point), point.value): point for point in entry_points(group=kind.group, name=name)}
@@ -99,11 +116,11 @@ def _find(kind: _Kind, name: str) -> tuple[Any, str]:
     point = next(iter(found.values()))
     try:
         return point.load(), _owner(point)
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         raise ConfigError(f"{word} {name} ({_owner(point)}) cannot be loaded: {_explain(e)}") from e
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: BaseException) -> str:
     """
     A stranger's error, in the one line that a wrong configuration gets.
     """

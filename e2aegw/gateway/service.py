@@ -193,6 +193,13 @@ class Gateway(Service):
         names = {name for route in config.routes for name in (route.access, route.core)}
         names |= {end.kind.adapter for each in config.pipelines for end in ends(each)}
         factories = {name: loadFactory(name, config.options.get(name, {})) for name in sorted(names)}
+        for number, route in enumerate(config.routes):
+            media = factories[route.access].medium, factories[route.core].medium
+            if media[0] != media[1]:
+                raise ConfigError(
+                    f"route[{number}]: adapter.{route.access} is for {media[0]},"
+                    f" and adapter.{route.core} for {media[1]}"
+                )
         seated = {name for route in config.routes for name in route.through}
         seated |= {name for pipeline in config.pipelines for name in pipeline.through}
         filters = {name: loadFilter(name, config.filterOptions.get(name, {})) for name in sorted(seated)}

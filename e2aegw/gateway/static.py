@@ -19,6 +19,7 @@ from e2aegw.gateway.pipeline import ENDED, Leg, Pipeline
 from e2aegw.gateway.pipelineend import PipelineEnd
 from e2aegw.gateway.reporting import History, reportMedia
 from e2aegw.interfaces import (
+    Apply,
     IDatagramNetwork,
     IDatagramPort,
     IDatapath,
@@ -28,7 +29,7 @@ from e2aegw.interfaces import (
     Receive,
 )
 from e2aegw.sansio.e2ae import protectionOf
-from e2aegw.sansio.events import ConnectFailed, Event, HandshakeFailed, LegLost, ProtocolViolated
+from e2aegw.sansio.events import ConnectFailed, Event, HandshakeFailed, LegLost, ProtocolViolated, Secured
 from e2aegw.sansio.report import PartyReport, SessionReport
 from e2aegw.sansio.sdp import Section, Side
 from e2aegw.sansio.terms import Kind, Terms
@@ -219,6 +220,8 @@ class StaticCall:
         self._parts = parts
         self._ended = ended
         self._history = History()
+        # What makes the end connect that waits for the other one's handshake.
+        self._later: Sequence[Apply] = ()
         self._waiting: list[Deferred[None]] = []
 
     def begin(self, sources: tuple[Any, Any], came: tuple[str, int] | None = None) -> None:
@@ -258,9 +261,13 @@ class StaticCall:
             for which, end in enumerate(self.wiring.ends):
                 legs[which].adapter.describe(_OFFER)
                 legs[which].transport.describe(_OFFER)
-                for apply in self.pipeline.configure(
-                    which, end.section(came if end.listens else None), _ANSWER
-                ):
+                applies = self.pipeline.configure(which, end.section(came if end.listens else None), _ANSWER)
+                other = self.wiring.ends[1 - which]
+                if end.kind.stream and not end.listens and other.kind.secured:
+                    # Not before it is known that whoever came is the right one.
+                    self._later = applies
+                    continue
+                for apply in applies:
                     apply()
                 if end.remote is None and not end.kind.stream:
                     legs[which].transport.expectAnybody()
@@ -347,6 +354,10 @@ class StaticCall:
     def _happened(self, event: Event) -> None:
         self._history.note(self._parts.seconds(), event)
         self._parts.sessionHappened(self, event)
+        if isinstance(event, Secured):
+            later, self._later = self._later, ()
+            for apply in later:
+                apply()
         if isinstance(event, _ENDING):
             self.close()
 

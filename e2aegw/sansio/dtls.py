@@ -14,7 +14,7 @@ from OpenSSL import SSL
 
 from e2aegw.errors import RemoteError
 from e2aegw.sansio.certificate import Identity
-from e2aegw.sansio.dtlsconnection import Connection, acceptAnyCertificate
+from e2aegw.sansio.dtlsconnection import Connection, Judge, wantCertificate
 from e2aegw.sansio.srtp import Context, Keys, Profile, contextPair, exporterLength, keysFromExporter
 
 #: The longest datagram that a handshake is sent in: what fits into IPv6's
@@ -67,9 +67,12 @@ class Established:
 class Failed:
     """
     The handshake, or the association later, came to an end by an error.
+
+    @ivar certificate: the remote party's, as DER, if it is the reason.
     """
 
     reason: str
+    certificate: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,7 @@ class Endpoint:
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_cipher_list(_CIPHERS)
-        # Any certificate will do here: its fingerprint is compared later.
-        acceptAnyCertificate(context)
+        wantCertificate(context)
         # The one that comes last is the client's.
         for each in (identity,) if rsa is None else (identity, rsa):
             context.use_certificate(each.certificate)
@@ -134,11 +136,15 @@ class Endpoint:
             context.set_tlsext_use_srtp(":".join(profile.dtls for profile in profiles).encode())
         self._context = context
 
-    def connect(self, *, client: bool) -> "Association":
+    def connect(self, *, client: bool, judge: Judge | None = None) -> "Association":
         """
         Begin an association.
+
+        @param judge: asked during the handshake, once the remote party has
+            shown its certificate, whether that may be the right one.
         """
-        return Association(Connection(self._context, client=client, mtu=MTU), client=client)
+        connection = Connection(self._context, client=client, mtu=MTU, judge=judge)
+        return Association(connection, client=client)
 
 
 class Association:
@@ -370,7 +376,10 @@ class Association:
             else:
                 self._fail("closed by the remote party")
         except SSL.Error as e:
-            self._fail(_reason(e))
+            if connection.rejected:
+                self._fail("fingerprint mismatch", connection.rejected)
+            else:
+                self._fail(_reason(e))
         self._flush()
         if self.established and not before and not self.client:
             self._last = tuple(self._out)
@@ -398,10 +407,10 @@ class Association:
             self.established = True
             self._events.append(Established(certificate))
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, certificate: bytes = b"") -> None:
         self.failed = True
         self._timeoutAt = None
-        self._events.append(Failed(reason))
+        self._events.append(Failed(reason, certificate))
 
     def _schedule(self, now: float) -> None:
         if self.established or self.failed:

@@ -7,13 +7,21 @@ certificate; of a handshake that was as much as its elliptic curves.  Contexts
 are pyOpenSSL's.
 """
 
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from OpenSSL import SSL
 from OpenSSL._util import exception_from_error_queue, ffi, lib
 
 #: The longest datagram, and the longest flight that is fetched at a time.
 _MAX_READ = 65536
+#: The error of which OpenSSL tells the remote party as C{bad_certificate}:
+#: X509_V_ERR_CERT_REJECTED.
+_REJECTED = 28
+
+#: Says whether a certificate, in DER, may be the right one.
+Judge = Callable[[bytes], bool]
 
 # Everybody's: nothing in it outlives the call that filled it.
 _buffer = ffi.new("unsigned char[]", _MAX_READ)
@@ -21,19 +29,42 @@ _view = ffi.buffer(_buffer)
 _seconds, _microseconds = ffi.new("time_t *"), ffi.new("long *")
 
 
+# The handshakes that somebody judges, by where OpenSSL has them.
+_judged: "WeakValueDictionary[int, Connection]" = WeakValueDictionary()
+
+
 @ffi.callback("int (*)(int, X509_STORE_CTX *)")  # type: ignore[untyped-decorator]
-def _anyCertificate(ok: int, store: object) -> int:
-    return 1
+def _judge(ok: int, store: object) -> int:
+    if lib.X509_STORE_CTX_get_error_depth(store):
+        return 1  # Who signed it does not matter.
+    ssl = lib.X509_STORE_CTX_get_ex_data(store, lib.SSL_get_ex_data_X509_STORE_CTX_idx())
+    connection = _judged.get(_key(ssl))
+    if connection is None or connection.allows(_der(lib.X509_STORE_CTX_get_current_cert(store))):
+        return 1
+    lib.X509_STORE_CTX_set_error(store, _REJECTED)
+    return 0
 
 
-def acceptAnyCertificate(context: SSL.Context) -> None:
+def _key(ssl: Any) -> int:
+    return int(ffi.cast("uintptr_t", ssl))
+
+
+def _der(certificate: Any) -> bytes:
+    out = lib.BIO_new(lib.BIO_s_mem())
+    try:
+        lib.i2d_X509_bio(out, certificate)
+        size = lib.BIO_read(out, _buffer, _MAX_READ)
+        return _view[0 : max(0, size)]  # type: ignore[no-any-return]
+    finally:
+        lib.BIO_free(out)
+
+
+def wantCertificate(context: SSL.Context) -> None:
     """
-    Want a certificate, and take whatever it says: who holds it is for the
-    caller to find out.
+    Want a certificate, and take whatever it says, unless the connection's judge
+    is against it.
     """
-    lib.SSL_CTX_set_verify(
-        context._context, SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _anyCertificate
-    )
+    lib.SSL_CTX_set_verify(context._context, SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _judge)
 
 
 class Connection:
@@ -41,18 +72,25 @@ class Connection:
     One end of a connection.
 
     All methods may raise C{SSL.Error}.
+
+    @ivar rejected: the certificate, as DER, that was not the right one.
     """
 
-    __slots__ = ("_fromSSL", "_ssl", "_toSSL")
+    __slots__ = ("__weakref__", "_fromSSL", "_judge", "_ssl", "_toSSL", "rejected")
 
-    def __init__(self, context: SSL.Context, *, client: bool, mtu: int) -> None:
+    def __init__(self, context: SSL.Context, *, client: bool, mtu: int, judge: Judge | None = None) -> None:
         """
         @param mtu: the longest datagram to send.
+        @param judge: asked during the handshake, once the remote party has
+            shown its certificate.
         """
+        self._judge, self.rejected = judge, b""
         ssl = lib.SSL_new(context._context)
         if ssl == ffi.NULL:
             exception_from_error_queue(SSL.Error)
         self._ssl: Any = ffi.gc(ssl, lib.SSL_free)
+        if judge is not None:
+            _judged[_key(ssl)] = self
         # They go with the connection.
         self._toSSL, self._fromSSL = lib.BIO_new(lib.BIO_s_mem()), lib.BIO_new(lib.BIO_s_mem())
         lib.SSL_set_bio(ssl, self._toSSL, self._fromSSL)
@@ -76,8 +114,22 @@ class Connection:
         """
         result = lib.SSL_do_handshake(self._ssl)
         if result == 1:
+            if self._judge is not None:
+                self._judge = None
+                _judged.pop(_key(self._ssl), None)
             return True
         self._wait(result)
+        return False
+
+    def allows(self, certificate: bytes) -> bool:
+        """
+        Whether nobody is against the remote party's certificate.
+
+        @param certificate: as DER.
+        """
+        if self._judge is None or self._judge(certificate):
+            return True
+        self.rejected = certificate
         return False
 
     def read(self) -> bytes | None:
@@ -143,13 +195,9 @@ class Connection:
         certificate = lib.SSL_get_peer_certificate(self._ssl)
         if certificate == ffi.NULL:
             return None
-        out = lib.BIO_new(lib.BIO_s_mem())
         try:
-            lib.i2d_X509_bio(out, certificate)
-            size = lib.BIO_read(out, _buffer, _MAX_READ)
-            return _view[0 : max(0, size)]  # type: ignore[no-any-return]
+            return _der(certificate)
         finally:
-            lib.BIO_free(out)
             lib.X509_free(certificate)
 
     def profile(self) -> str:

@@ -74,8 +74,12 @@ def parse(values: Iterable[str]) -> tuple[Mechanism, ...]:
     Read all values that a message has of one of these header fields, in their
     order.
 
+    @param values: a text by itself is the only one.
+
     @raise RemoteError: they are not of the grammar, or too many.
     """
+    if isinstance(values, str):
+        values = (values,)
     found: list[Mechanism] = []
     length = 0
     for value in values:

@@ -124,7 +124,7 @@ def strip(values: Iterable[str]) -> list[str]:
         nobody can say what is in them.
     """
     result: list[str] = []
-    total = list(values)
+    total = [values] if isinstance(values, str) else list(values)
     parse(total)
     for value in total:
         mechanisms = parse([value])

@@ -353,7 +353,7 @@ class DTLSTransport(UDPTransport):
                         component.sendTo(datagram, remote)
                 return
             attempts.clear()
-        attempt = Secure(self._endpoint.connect(client=True), remote)
+        attempt = Secure(self._endpoint.connect(client=True, judge=self._judge), remote)
         attempts.append(attempt)
         attempt.association.start(self._clock.seconds())
         while (hello := attempt.association.nextDatagram()) is not None:
@@ -417,7 +417,7 @@ class DTLSTransport(UDPTransport):
         if len(attempts) >= MAX_ATTEMPTS:
             others = [each for each in attempts if each.source != component.signalled]
             attempts.remove((others or attempts)[0])
-        attempt = Secure(self._endpoint.connect(client=False), source, nonce)
+        attempt = Secure(self._endpoint.connect(client=False, judge=self._judge), source, nonce)
         attempts.append(attempt)
         return attempt
 
@@ -430,7 +430,8 @@ class DTLSTransport(UDPTransport):
                 secure.certificate = event.certificate
                 self._verify(number, secure)
             elif isinstance(event, Failed):
-                self._attemptFailed(number, secure, event.reason)
+                presented = self._presented(event.certificate) if event.certificate else ""
+                self._attemptFailed(number, secure, event.reason, presented)
             elif isinstance(event, Received):
                 self._recordReceived(number, secure, event.data)
             elif isinstance(event, Closed):
@@ -472,6 +473,20 @@ class DTLSTransport(UDPTransport):
                 return
         self._fail(reason, presented)
 
+    def _judge(self, certificate: bytes) -> bool:
+        """
+        Whether a certificate, seen in a handshake, may be the right one: else
+        its party is told that it is not (RFC 8122 clause 6.2).  Before there is
+        a description it may.
+        """
+        return not self._expected or matches(certificate, self._expected)
+
+    def _presented(self, certificate: bytes) -> str:
+        """
+        A certificate, as the description would have it.
+        """
+        return str(Fingerprint.of(certificate, self._expected[0].function))
+
     def _verify(self, number: int, secure: Secure) -> None:
         """
         Believe the remote party, if its certificate is known, and its
@@ -480,8 +495,7 @@ class DTLSTransport(UDPTransport):
         if secure.verified or secure.certificate is None or not self._expected:
             return
         if not matches(secure.certificate, self._expected):
-            presented = Fingerprint.of(secure.certificate, self._expected[0].function)
-            self._attemptFailed(number, secure, "fingerprint mismatch", str(presented))
+            self._attemptFailed(number, secure, "fingerprint mismatch", self._presented(secure.certificate))
             return
         try:
             profile = self._agree(secure)

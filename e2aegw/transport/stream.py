@@ -22,8 +22,9 @@ from e2aegw.transport.udp import numeric
 
 #: Seconds that one attempt to connect may take.
 CONNECT_TIMEOUT = 10.0
-#: Seconds to wait before each further attempt.
-RETRIES = (1.0, 2.0, 4.0)
+#: Seconds to wait before each further attempt: a party may be a moment late, and a
+#: controller wants to hear of one that is not there while the caller still waits.
+RETRIES = (0.25, 0.5, 1.0, 2.0)
 #: Seconds within which the other side has to connect, or to be connected to.
 SETUP_TIMEOUT = 120.0
 #: Seconds for what was written to go out when a leg ends.  Then a party that

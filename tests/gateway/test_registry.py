@@ -35,6 +35,12 @@ MODULE = """\
         def buildAdapter(self, proto):
             return None
 
+    class Pigeon(Factory):
+        protos = {"RTP/AVP": "pigeon"}
+
+    class Listed(Factory):
+        protos = ["RTP/AVP"]
+
     class Stranger:
         pass
 
@@ -156,6 +162,8 @@ class RegistryTests(SynchronousTestCase):
         self.module("acme_syntax", "def")
         self.module("acme_raises", "raise RuntimeError('two\\nlines')")
         self.distribution("acme", "acme-syntax = acme_syntax:Factory", "acme-raises = acme_raises:Factory")
+        self.module("acme_script", "raise SystemExit(0)")
+        self.assertIn("SystemExit: 0", self.refused("acme_script:Factory"))
         for name in ("acme_syntax:Factory", "acme-syntax"):
             self.assertIn("SyntaxError", self.refused(name))
         for name in ("acme_raises:Factory", "acme-raises"):
@@ -170,6 +178,16 @@ class RegistryTests(SynchronousTestCase):
         for name in ("Stranger", "Imposter"):
             self.assertIn("no adapter factory", self.refused(f"acme_strange:{name}"))
         self.assertIn("TypeError", self.refused("acme_strange:constant"))
+
+    def test_kinds(self) -> None:
+        """
+        So is one that wants a transport that there is not.
+        """
+        self.module("acme_kinds")
+        message = self.refused("acme_kinds:Pigeon")
+        self.assertIn("'pigeon' for RTP/AVP; there are ", message)
+        self.assertIn("udp+rtcp", message)
+        self.assertIn("no mapping", self.refused("acme_kinds:Listed"))
 
     def test_errors(self) -> None:
         """

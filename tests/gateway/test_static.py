@@ -31,6 +31,7 @@ from tests.gateway.fixture import ACCESS, CORE, Witness
 from tests.gateway.test_filters import Markers
 from tests.sansio.udptlcodec import encode
 from tests.transport.connection import Connection, join
+from tests.transport.tlspeer import OTHERS, THEIRS, TLSPeer, fingerprintOf
 
 FACTORIES: dict[str, Any] = {
     "relay": relay.Factory(),
@@ -284,6 +285,31 @@ class StreamTests(StaticTestCase):
         self.assertEqual(len([each for each in self.witness.events if isinstance(each, LegLost)]), 1)
         self.assertEqual(self.pipeline.calls, set())
         self.assertIsNotNone(self.accept())
+
+    def test_notBeforeItIsKnown(self) -> None:
+        """
+        Nobody is connected to for somebody who has not shown the right
+        certificate; what the right one says at once is not lost.
+        """
+        fingerprint = fingerprintOf(THEIRS).replace(":", "\\:")
+        self.start(f"tls:port=2855:fingerprint={fingerprint}", "tcp:to=203.0.113.7\\:6000")
+        stranger = self.accept()
+        assert stranger is not None
+        TLSPeer(client=True, identity=OTHERS).join(stranger)
+        self.reactor.advance(1)
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.assertEqual(self.pipeline.calls, set())
+        near = self.accept()
+        assert near is not None
+        self.reactor.advance(1)
+        self.assertEqual(self.reactor.tcpClients, [])
+        ue = TLSPeer(client=True).join(near)
+        ue.say(b"hello")
+        far = self.connect()
+        self.assertEqual(far.value(), b"hello")
+        far.protocol.dataReceived(b"olleh")
+        ue.advance()
+        self.assertEqual(ue.received, b"olleh")
 
     def test_otherWay(self) -> None:
         """

@@ -79,6 +79,13 @@ class IMSTestCase(SynchronousTestCase):
             if event["event"] == name:
                 return event
 
+    def terminated(self, callID: str) -> str:
+        """
+        What the gateway knows a call by that a UE has got.
+        """
+        [known] = [each for each in self.ng.command("list")["calls"] if each.startswith(f"{callID};t")]
+        return str(known)
+
     def checkForgotten(self) -> None:
         """
         Check that the gateway knows of no call any more.

@@ -107,13 +107,54 @@ class SIPTelephone:
         """
         self._respond(self.request, sdp)
 
+    def ring(self) -> None:
+        """
+        Say that it rings.
+        """
+        self._respond(self.request, status="180 Ringing")
+
+    def refuse(self, sdp: str = "") -> None:
+        """
+        Refuse the last INVITE.
+
+        @param sdp: what would have been acceptable.
+        """
+        self._respond(self.request, sdp, status="488 Not Acceptable Here")
+
+    def cancelled(self) -> None:
+        """
+        Wait until nobody wants the last INVITE answered any more.
+        """
+        self._respond(self._receive("CANCEL "))
+        self._respond(self.request, status="487 Request Terminated")
+
+    def reinvite(self, sdp: str) -> None:
+        """
+        Offer something else in the call that was begun.
+        """
+        self._within("INVITE", 2, sdp)
+
+    def subscribe(self, uri: str) -> None:
+        """
+        Ask to be told of something.
+        """
+        self._send("SUBSCRIBE", uri, uri, headers=["Event: conference", "Expires: 600"])
+
     def refused(self) -> str:
         """
         Wait for an INVITE to be refused.
 
         @return: the response's first line.
         """
-        return self._receive("SIP/2.0 4").partition("\r\n")[0]
+        return self.refusal().partition("\r\n")[0]
+
+    def refusal(self) -> str:
+        """
+        The same.
+
+        @return: the response.
+        """
+        return self._receive("SIP/2.0 4")
 
     def acknowledged(self) -> str:
         """
@@ -147,7 +188,7 @@ class SIPTelephone:
         """
         Ask for the end of the call that was begun.
         """
-        self._within("BYE", 2)
+        self._within("BYE", 9)
 
     def over(self) -> None:
         """
@@ -193,11 +234,11 @@ class SIPTelephone:
         self._transmit("\r\n".join(lines) + "\r\n\r\n" + sdp)
         return callID
 
-    def _respond(self, request: str, sdp: str = "") -> None:
+    def _respond(self, request: str, sdp: str = "", status: str = "200 OK") -> None:
         copied = re.findall(r"(?im)^((?:Via|Record-Route|From|Call-ID|CSeq) *:.*?)\r$", request)
         to = header(request, "To")
         lines = [
-            "SIP/2.0 200 OK",
+            f"SIP/2.0 {status}",
             *copied,
             f"To: {to}" + ("" if ";tag=" in to else f";tag={self._user}"),
             f"Contact: <{self.contact}>",

@@ -119,8 +119,9 @@ class StreamTestCase(IMSTestCase):
         The UE is called.
         """
         callID = self.telephone.invite(self.user.uri, self.ofTelephone(offer))
-        self.callID, self.parties = f"{callID};t", (self.telephone, self.user)
+        self.parties = (self.telephone, self.user)
         self.near = self.user.called(self.ofUE(setup, port))
+        self.callID = self.terminated(callID)
         self.far = self.telephone.answered()
         self.assertAgreed()
 

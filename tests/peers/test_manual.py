@@ -191,6 +191,23 @@ class TelephoneTests(ManualTestCase):
         self.assertEqual(ue.refused(), "SIP/2.0 488 Not Acceptable Here")
         self.checkForgotten()
 
+    def test_refusedLater(self) -> None:
+        """
+        An offer within a call is refused, and the call goes on.
+        """
+        ue, telephone = self.telephone("ue", ANNOUNCEMENT), self.telephone("telephone")
+        ue.invite(telephone.uri, REQUESTING)
+        telephone.called(PLAIN)
+        ue.answered()
+        ue.reinvite(REQUESTING)
+        telephone.rung()
+        telephone.refuse(PLAIN)
+        ue.refused()
+        self.assertEqual(len(self.ng.command("list")["calls"]), 1)
+        ue.hangUp()
+        telephone.hungUp()
+        self.checkForgotten()
+
     def test_UEs(self) -> None:
         """
         Two UEs have keys of their own each.

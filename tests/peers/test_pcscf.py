@@ -9,7 +9,7 @@ import re
 from tests.peers import baresip, peers
 from tests.peers.baresip import Baresip
 from tests.peers.browsers import Chromium, Pages
-from tests.peers.calls import AUDIBLE, BROWSER_TONE, TOLERANCE
+from tests.peers.calls import AUDIBLE, BROWSER_TONE, FORGETTING, TOLERANCE
 from tests.peers.deadline import until
 from tests.peers.imscase import ALL, CLIENT, SIGNALLING, IMSTestCase
 from tests.peers.imsue import IMSUE
@@ -111,6 +111,43 @@ class UETests(IMSTestCase):
         """
         ue = self.ue("ue", f"Security-Client: {SIGNALLING}", "security-client: SDES-SRTP;MEDIASEC")
         self.checkProtected(*self.originate(ue))
+
+    def test_R_01_folded(self) -> None:
+        """
+        A header field may go on in the next line, before and behind commas and
+        semicolons, and have tabs for blanks; the core gets none of it.
+        """
+        folds = (
+            f"Security-Client: {SIGNALLING},\r\n msrp-tls;mediasec,\r\n\tsdes-srtp;mediasec",
+            f"Security-Client: {SIGNALLING}\r\n , sdes-srtp\r\n ;mediasec\r\n , msrp-tls;mediasec",
+            f"Security-Client:\t{SIGNALLING}\t,\tsdes-srtp\t;\tmediasec\t",
+        )
+        for number, each in enumerate(folds):
+            self.checkProtected(*self.originate(self.ue(f"ue{number}", each)))
+        for message in self.scscf.got("REGISTER"):
+            self.assertNotIn("mediasec", message)
+            if "Security-Client" in message:
+                self.assertEqual(header(message, "Security-Client").strip(), SIGNALLING)
+
+    def test_R_02_forked(self) -> None:
+        """
+        A user has two UEs, and what was agreed on with each is its own; when
+        one has answered, the end of the other's call is not the end of both.
+        """
+        phone, able, plain = self.phone(), self.ue("user", CLIENT), self.ue("user")
+        phone.invite(able.uri, PLAIN)
+        self.assertIn("a=3ge2ae:applied", able.rung())
+        self.assertNotIn("3ge2ae", plain.rung())
+        plain.ring()
+        until(lambda: len(self.ng.command("list")["calls"]) == 2, "both calls are known")
+        able.accept(ANSWERING)
+        self.assertIn(" RTP/AVP 0", phone.answered())
+        plain.cancelled()
+        until(lambda: len(self.ng.command("list")["calls"]) == 1, "the other call is forgotten", FORGETTING)
+        phone.hangUp()
+        able.hungUp()
+        phone.over()
+        self.checkForgotten()
 
     def test_R_03_both401And200(self) -> None:
         """
@@ -222,6 +259,36 @@ class UETests(IMSTestCase):
         self.assertEqual(header(phone.request, "P-Asserted-Identity"), f"<{ue.uri}>")
         self.call(phone, PLAIN, ue, ANSWERING, "P-Asserted-Identity: <sip:phone@example.org>")
         self.assertEqual(header(ue.request, "P-Asserted-Identity"), "<sip:phone@example.org>")
+
+    def test_subscription(self) -> None:
+        """
+        What is told to a UE that has subscribed to something comes through its
+        P-CSCF: a SUBSCRIBE begins a dialogue, too.
+        """
+        ue = self.ue("ue", CLIENT)
+        ue.subscribe(ue.uri)
+        until(lambda: self.scscf.got("SUBSCRIBE") != [], "the core gets it")
+        self.assertIn(f":{self.pcscf.corePort};", header(self.scscf.got("SUBSCRIBE")[0], "Record-Route"))
+
+    def test_refusedLater(self) -> None:
+        """
+        An offer within a call is refused: the call goes on, and what the
+        refusal describes stays in the core.
+        """
+        ue, phone = self.ue("ue", CLIENT), self.phone()
+        ue.invite(phone.uri, REQUESTING)
+        phone.called(PLAIN)
+        ue.answered()
+        ue.reinvite(REQUESTING)
+        phone.rung()
+        phone.refuse(PLAIN)
+        refusal = ue.refusal()
+        self.assertEqual(header(refusal, "Content-Length"), "0")
+        self.assertNotIn("Content-Type", refusal)
+        self.assertEqual(len(self.ng.command("list")["calls"]), 1)
+        ue.hangUp()
+        phone.hungUp()
+        self.checkForgotten()
 
     def test_lateOffer(self) -> None:
         """

@@ -46,8 +46,10 @@ class RegisteredFaxTests(DTLSTestCase):
         self.caller: SIPTelephone = self.ue if originating else self.phone
         self.callee: SIPTelephone = self.phone if originating else self.ue
         callID = self.caller.invite(self.callee.uri, sdp)
-        self.callID = f"{callID};{'o' if originating else 't'}"
-        return self.callee.rung()
+        offer = self.callee.rung()
+        # What it is to the gateway: the passage to a UE has the branch in it.
+        [self.callID] = [each for each in self.ng.command("list")["calls"] if each.startswith(f"{callID};")]
+        return offer
 
     def secured(self) -> bool:
         """

@@ -71,6 +71,7 @@ class ParseTests(SynchronousTestCase):
         ):
             crypto = Crypto.parse(suite + info)
             self.assertEqual(crypto.keys.mki.hex(), mki)
+            self.assertEqual(Crypto.parse(crypto.line().value or ""), crypto)
             self.assertEqual(crypto.keys.material, base64.b64decode(info[:40]))
         self.assertInvalid(
             suite + "MTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5QUJjZGVm|2^20|1:4;"

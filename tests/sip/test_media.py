@@ -103,6 +103,16 @@ class AnnouncementTests(SynchronousTestCase):
         """
         self.assertRaises(RemoteError, media.supported, ["sdes-srtp;mediasec,"], media.STANDARD)
 
+    def test_oneText(self) -> None:
+        """
+        A value by itself is one, and not a row of letters.
+        """
+        value = "ipsec-3gpp;alg=x, msrp-tls;mediasec, bfcp-tls;mediasec"
+        self.assertEqual(media.supported(value, media.STANDARD), {"msrp-tls", "bfcp-tls"})
+        self.assertEqual(media.strip(value), ["ipsec-3gpp;alg=x"])
+        self.assertEqual(media.announce(["msrp-tls"], "tls;q=0.2"), "tls;q=0.2, msrp-tls;mediasec")
+        self.assertEqual(media.verify(value), value)
+
     def test_R_03_server(self) -> None:
         """
         The network announces what is configured, each with C{mediasec}, next

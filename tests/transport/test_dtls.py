@@ -164,15 +164,17 @@ class DTLSTests(SynchronousTestCase):
 
     def test_R_33_wrongFingerprint(self) -> None:
         """
-        With a wrong certificate nothing passes, and the other side hears
-        that it is over.
+        With a wrong certificate nothing passes, and the other side hears why,
+        before the handshake is done.
         """
         self.negotiate(WRONG)
         self.here.write(b"one")
         self.there.write(b"two")
         self.network.flush()
         self.assertEqual((self.near.records, self.far.records), ([], []))
-        self.assertEqual([event.reason for event in self.happened(HandshakeFailed)], ["fingerprint mismatch"])
+        reasons = [event.reason for event in self.happened(HandshakeFailed)]
+        self.assertEqual(reasons, ["fingerprint mismatch", "tls alert bad certificate"])
+        self.assertEqual(self.happened(Secured), [])
 
     def test_outside(self) -> None:
         """
