@@ -2,9 +2,9 @@
 MSRP (RFC 4975) over TCP, TLS and data channels (RFC 8873).
 
 The adapter is the end of its hop: it answers requests itself, at once, and
-writes those of the other leg with paths and transactions of its own.  What
-becomes of a request on the far hop its sender hears by a REPORT, as from a
-relay (RFC 4976 clause 6.4).
+writes those of the other leg with paths and transactions of its own, of which
+only the names are the same if they can be.  What becomes of a request on the
+far hop its sender hears by a REPORT, as from a relay (RFC 4976 clause 6.4).
 
 Where both parties have CEMA (RFC 6714) the adapters are no ends but a piece of
 the way: paths, transactions and responses are in the units and cross.

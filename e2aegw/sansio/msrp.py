@@ -14,12 +14,12 @@ A request on the wire, with what belongs to one hop on the left::
     -------d93kswow$                     L{Fragment.flag}
 
 The unit of the medium is a L{Fragment}: a piece of a request without paths and
-transaction.  Each hop gives it its own.
+transaction.  Each hop has its own, though it may be called the same.
 """
 
 import re
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from e2aegw.errors import RemoteError
@@ -82,6 +82,8 @@ class Head:
     @ivar byteRange: L{None} if there is none.
     @ivar transaction: if paths are end to end (RFC 6714), so is this;
         otherwise it is empty.
+    @ivar origin: the transaction of the hop that this came from, which the
+        next hop's is called like, too, if it can.
     """
 
     method: bytes = SEND
@@ -91,6 +93,7 @@ class Head:
     successReport: bool = False
     byteRange: ByteRange | None = None
     transaction: bytes = b""
+    origin: bytes = field(default=b"", compare=False)
 
     def get(self, name: bytes) -> bytes | None:
         """
@@ -112,7 +115,7 @@ class Head:
             after = [i for i, line in enumerate(lines) if line[:11].lower() == b"message-id:"]
             # Content-Type has to stay last (RFC 4975 clause 7.1).
             lines.insert(after[0] + 1 if after else 0, fresh)
-        return replace(self, lines=tuple(lines), byteRange=byteRange)
+        return replace(self, lines=tuple(lines), byteRange=byteRange, origin=b"")
 
 
 @dataclass(frozen=True, slots=True)

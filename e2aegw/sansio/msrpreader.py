@@ -260,6 +260,7 @@ class Reader:
             successReport=values.get(b"success-report", b"").lower() == b"yes",
             byteRange=byteRange,
             transaction=transaction if self.endToEnd else b"",
+            origin=transaction,
         )
         position = 1 if byteRange is None else byteRange.start
         return Request(transaction, toPath, fromPath, Fragment(head, None, flag, position), fault)

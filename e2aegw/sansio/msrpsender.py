@@ -308,7 +308,7 @@ class Sender:
         head = fragment.head
         identifier = head.transaction
         if not identifier:
-            identifier = _transactionFor(fragment.body)
+            identifier = self._transactionFor(head, fragment.body)
             if head.method != REPORT:
                 _remember(self._foreign, identifier, fragment, MAX_FAILED)
         message = self._format(head, identifier, fragment.body, fragment.flag or END)
@@ -352,6 +352,19 @@ class Sender:
         """
         return self._gathering if self._open is None else self._open.head
 
+    def _transactionFor(self, head: Head, body: bytes | None) -> bytes:
+        """
+        An identifier that nothing else has that waits for a response, and whose
+        last line is not in the body.  Whoever looks at both hops will be glad if
+        it is the same on either.
+        """
+        identifier = head.origin
+        if not identifier or self.awaits(identifier):
+            identifier = newTransaction()
+        while body is not None and _mark(identifier) in body:
+            identifier = newTransaction()
+        return identifier
+
     # Streams.
 
     def _stream(self, fragment: Fragment, now: float) -> list[bytes]:
@@ -371,9 +384,10 @@ class Sender:
             # No body, no empty line: the head is followed by the end-line.
             return [*out, *self._end(fragment.flag or END, now, body=False)]
         if not chunk.head.transaction:
-            width = len(chunk.identifier) - 1
-            # An identifier that was just made was made so that it is not there.
-            if not begun and (chunk.identifier in body or chunk.identifier in chunk.tail + body[:width]):
+            mark = _mark(chunk.identifier)
+            width = len(mark) - 1
+            # An identifier that was just chosen was chosen so that it is not there.
+            if not begun and (mark in body or mark in chunk.tail + body[:width]):
                 # RFC 4975 clause 7.1: what looks like the end-line must not
                 # be in the body, so the chunk ends before it.
                 out += self._end(MORE, now)
@@ -390,7 +404,7 @@ class Sender:
         return out
 
     def _begin(self, head: Head, position: int, body: bytes | None) -> bytes:
-        identifier = head.transaction or _transactionFor(body)
+        identifier = head.transaction or self._transactionFor(head, body)
         self._open = _Open(head, identifier, self._record(identifier, head, position))
         return formatHead(head, identifier, self.toPath, self.fromPath, body is not None)
 
@@ -453,7 +467,7 @@ class Sender:
         self._drop()
         self._room = self._partRoom = MAX_WHOLE if head.transaction else self._chunk
         if self.limit:
-            identifier = head.transaction or newTransaction()
+            identifier = head.transaction or max(head.origin, newTransaction(), key=len)
             room = self.limit - len(self._format(head, identifier, b"", END))
             # An identifier of ours may take the place of a shorter one.
             partRoom = room - _RANGE_ROOM - 2 * max(0, len(newTransaction()) - len(identifier))
@@ -485,7 +499,7 @@ class Sender:
         part = head.within(ByteRange(self._start, self._start + len(body) - 1, total))
         if head.transaction and len(self._gathered) > len(body):
             # The last part has the chunk's own transaction.
-            alias = _transactionFor(body)
+            alias = self._transactionFor(part, body)
             part = replace(part, transaction=alias)
             if head.failureReport != b"no":
                 _remember(self._aliases, alias, head.transaction, MAX_TRANSACTIONS)
@@ -497,7 +511,7 @@ class Sender:
         """
         One message.
         """
-        identifier = head.transaction or _transactionFor(body)
+        identifier = head.transaction or self._transactionFor(head, body)
         record = self._record(identifier, head, self._start)
         if record is not None:
             record.length = len(body or b"")
@@ -511,11 +525,9 @@ def _remember(records: dict[bytes, _T], key: bytes, value: _T, most: int) -> Non
         del records[next(iter(records))]
 
 
-def _transactionFor(body: bytes | None) -> bytes:
+def _mark(identifier: bytes) -> bytes:
     """
-    An identifier that is not in the body (RFC 4975 clause 7.1).
+    What a request's last line begins with, and what its body must not have
+    (RFC 4975 clause 7.1).
     """
-    identifier = newTransaction()
-    while body is not None and identifier in body:
-        identifier = newTransaction()
-    return identifier
+    return b"-------" + identifier

@@ -117,8 +117,8 @@ class MessageTests(SynchronousTestCase):
 
     def test_R_76_headersAndBodyUnchanged(self) -> None:
         """
-        The paths are this hop's; every other header and the body are as they
-        were, to the octet.
+        The paths are this hop's; the transaction's name, every other header and
+        the body are as they were, to the octet.
         """
         call = Call("DC/MSRP", "TCP/MSRP")
         call.establish(CEMA, answers=())
@@ -137,7 +137,7 @@ class MessageTests(SynchronousTestCase):
             + body
             + f"\r\n-------{heard.tid.decode()}+\r\n".encode(),
         )
-        self.assertNotEqual(heard.tid, tid.encode())
+        self.assertEqual(heard.tid, tid.encode())
 
     def test_R_77_wrongPath(self) -> None:
         """

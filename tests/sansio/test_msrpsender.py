@@ -2,6 +2,8 @@
 Tests for L{e2aegw.sansio.msrpsender}.
 """
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -176,6 +178,41 @@ class StreamTests(SynchronousTestCase):
             heard = [request for request in hear(out) if request.transaction != b"abcd"]
             self.assertEqual(len(heard), count - 1)
             self.assertEqual(b"".join(request.fragment.body or b"" for request in heard), b"abcdefgh")
+
+    def test_sameName(self) -> None:
+        """
+        A transaction is called like that of the hop before, unless another one
+        of that name waits for its response; what follows an interruption has a
+        name of its own.
+        """
+        made = sender()
+        unit = Fragment(replace(head(b"1-1/1"), origin=b"theirs01"), b"x", END)
+        names = [hear(b"".join(made.send(unit, 0)))[0].transaction for _ in range(2)]
+        self.assertEqual(names[0], b"theirs01")
+        self.assertNotEqual(names[1], b"theirs01")
+        made.receive(answer(b"theirs01", 200))
+        between = b"MSRP abcd SEND\r\nTo-Path: a\r\nFrom-Path: b\r\n-------abcd$\r\n"
+        one, two = pieces(replace(head(b"1-*/*"), origin=b"theirs01"), b"abc", b"def")
+        out = b"".join([*made.send(one, 0), *made.interject(between, 0), *made.send(two, 0)])
+        names = [request.transaction for request in hear(out)]
+        self.assertEqual(names[:2], [b"theirs01", b"abcd"])
+        self.assertNotIn(names[2], names[:2])
+
+    def test_otherEndInTheBody(self) -> None:
+        """
+        What an end-line of the hop before would be, but for its flag, is not in
+        a chunk of its name, whole or in pieces: whoever reads on might take it
+        for one, and what follows it for a request.
+        """
+        body = b"x\r\n-------theirs01?\r\nMSRP"
+        for cut in range(len(body)):
+            made = sender()
+            parts = [body[:cut], body[cut:]] if cut else [body]
+            units = pieces(replace(head(b"1-*/*"), origin=b"theirs01"), *parts)
+            heard = hear(b"".join(b"".join(made.send(unit, 0)) for unit in units))
+            self.assertEqual(assemble(heard), body)
+            for request in heard:
+                self.assertNotIn(b"-------" + request.transaction, request.fragment.body or b"")
 
     def test_ownEndInTheBody(self) -> None:
         """
