@@ -29,6 +29,10 @@ SEEDS = (
         cookie=b"biscuit",
         unrecognized=(b"\xc1\x23\0\4",),
     ).encode(c.INIT_ACK),
+    Init(tag=7, window=5 << 20, outboundStreams=9, inboundStreams=9, tsn=1, cookie=b"biscuit").encode(
+        c.INIT_ACK
+    )
+    + c.heartbeatChunk(b"too soon"),
     c.chunk(c.COOKIE_ECHO, 0, bytes(70)) + c.chunk(c.COOKIE_ACK),
     c.dataChunk(c.BEGIN, _NUMBER, 1, 0, 53, b"first")
     + c.dataChunk(0, _NUMBER + 1, 1, 0, 53, b"second")

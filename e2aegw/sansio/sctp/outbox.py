@@ -39,11 +39,12 @@ class Outbox:
 
     def append(self, chunk: bytes, room: int) -> None:
         """
-        Send a chunk with the next packet, if it fits into one.
+        Send a chunk with the next packet, if it fits into one.  Before there is
+        an association there is none: who asks then has to ask again.
 
         @param room: how many bytes a packet's chunks may have.
         """
-        if len(chunk) <= room and self._size + len(chunk) <= MAX_CONTROL:
+        if self.header and len(chunk) <= room and self._size + len(chunk) <= MAX_CONTROL:
             self.chunks.append(chunk)
             self._size += len(chunk)
 

@@ -490,6 +490,14 @@ class PresenceTests(SynchronousTestCase):
     Whether the other side is there: RFC 9260 clauses 8.1 to 8.3.
     """
 
+    def test_tooSoon(self) -> None:
+        """
+        Who asks before there is an association gets no answer.
+        """
+        for state in (State.COOKIE_WAIT, State.COOKIE_ECHOED):
+            end = inState(state)
+            self.assertEqual(end.give(c.heartbeatChunk(b"anybody?"), c.chunk(0xC1)), [])
+
     def test_heartbeat(self) -> None:
         """
         In silence each side asks now and then, and measures.

@@ -22,6 +22,7 @@ class OutboxTests(SynchronousTestCase):
         Have an empty one.
         """
         self.outbox = Outbox(Settings())
+        self.outbox.address(1)
 
     def take(self, room: int = ROOM) -> list[bytes]:
         """
@@ -51,6 +52,15 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual([len(chunk) for chunk in self.take()], [600])
         self.assertEqual([len(chunk) for chunk in self.take()], [500, 100])
 
+    def test_nobody(self) -> None:
+        """
+        As long as the other side's tag is not known nothing waits for it.
+        """
+        outbox = Outbox(Settings())
+        outbox.append(b"1", ROOM)
+        outbox.address(1)
+        self.assertFalse(outbox.chunks)
+
     def test_limit(self) -> None:
         """
         Only so much waits; when it is gone there is room again.
@@ -67,7 +77,6 @@ class OutboxTests(SynchronousTestCase):
         Replies are packets with a tag of their own and a checksum, and there
         are only so many.
         """
-        self.outbox.address(1)
         self.outbox.summed = False
         for _ in range(MAX_REPLIES + 1):
             self.outbox.reply(2, c.chunk(c.ABORT))
