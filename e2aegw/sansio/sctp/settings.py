@@ -67,6 +67,8 @@ class Settings:
     @ivar rtoMax: its upper bound.
     @ivar sackDelay: how long a single packet may wait for its acknowledgement.
     @ivar heartbeat: how long the association may be silent before it asks.
+        RFC 9260 clause 16 recommends 30 s, which is what browsers do; who was
+        asked has heard the other side, and need not ask.
     @ivar maxInitRetransmits: how often INIT and COOKIE ECHO are sent again.
     @ivar maxRetransmits: how many timeouts in a row mean that nobody is there.
     @ivar cookieLifetime: how long a state cookie is good.
@@ -89,7 +91,7 @@ class Settings:
     rtoMin: float = 0.4
     rtoMax: float = 60.0
     sackDelay: float = 0.2
-    heartbeat: float = 30.0
+    heartbeat: float = 60.0
     maxInitRetransmits: int = 8
     maxRetransmits: int = 10
     cookieLifetime: float = 60.0

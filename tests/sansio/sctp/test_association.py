@@ -504,7 +504,7 @@ class PresenceTests(SynchronousTestCase):
         """
         network = Network()
         network.connect()
-        network.rest(100)
+        network.rest(200)
         beats = [packet for packet in network.left.sent if c.HEARTBEAT in chunkTypes(packet)]
         self.assertIn(len(beats), (2, 3))
         self.assertAlmostEqual(network.left.association._outbound.roundTrip.smoothed, 0.04)
