@@ -65,7 +65,7 @@ coverage: .venv ## which lines and branches the tests reach
 package: .venv ## a wheel and a source archive, in dist/
 	$(BIN)/python -m build --no-isolation
 
-deb: ## a Debian package with a service, in dist/ (debhelper, python3-pip, python3-venv)
+deb: ## a Debian package with a service, in dist/ (build-essential, debhelper, python3-pip, python3-venv)
 	rm -rf build/deb
 	mkdir -p build/deb/e2aegw dist
 	cp -r Dockerfile LICENSE README.rst debian docs e2aegw pyproject.toml setup.py tap-configs twisted build/deb/e2aegw

@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 
 # libre-dev, libsrtp2-dev, libusrsctp-dev and gcc are for the floor control peer,
 # the load generator of the benchmark and the SCTP peer, libmediastreamer-dev and
-# gcc for the text telephone; debhelper and what follows, for the Debian package.
+# gcc for the text telephone; build-essential and what follows, for the Debian package.
 PACKAGES="
 baresip-core
 chromium
@@ -30,6 +30,7 @@ openssl
 rtpengine-daemon
 sip-tester
 tshark
+build-essential
 debhelper
 debootstrap
 dpkg-dev
