@@ -114,9 +114,13 @@ class HandReactor(Clock):
         self.until(lambda: True)
 
 
-def descriptors() -> set[str]:
+def descriptors() -> set[tuple[int, str]]:
     """
-    The sockets and sets of sockets that this process has open, by descriptor.
+    The sockets and sets of sockets that this process has open: number and kind,
+    which for a socket is its own.
+
+    Those that an earlier test left to the garbage collector may go at any time,
+    so two looks are compared by what is new.
     """
     found = set()
     for name in os.listdir("/proc/self/fd"):
@@ -125,5 +129,5 @@ def descriptors() -> set[str]:
         except FileNotFoundError:
             continue  # What the list itself was read with.
         if kind.startswith(("socket:", "anon_inode:[eventpoll]")):
-            found.add(name)
+            found.add((int(name), kind))
     return found

@@ -3,6 +3,8 @@ Calls over real sockets, with a datapath and without, on the loopback
 interface.
 """
 
+import gc
+import os
 import random
 import resource
 import socket
@@ -96,7 +98,7 @@ class DatapathTestCase(SynchronousTestCase):
             poller.connectionLost(None)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.assertEqual(self.gateway.portsLent, 0)
-        self.assertEqual(descriptors(), self.before)
+        self.assertEqual(descriptors() - self.before, set())
 
     def call(self, terms: Terms = NO_TERMS) -> str:
         """
@@ -376,7 +378,8 @@ class ChangeTests(DatapathTestCase):
         Nothing is left of a call that ends in the datapath's care.
         """
         self.session.close()
-        self.assertEqual(len(descriptors()), len(self.before) + 8)
+        ours = [kind for _, kind in descriptors() - self.before if kind.startswith("socket:")]
+        self.assertEqual(len(ours), 4)
 
     def test_ICMPError(self) -> None:
         """
@@ -430,18 +433,20 @@ class HandOverTests(DatapathTestCase):
         Without descriptors media takes the adapters' way, and nothing leaks.
         """
         self.call()
+        gc.collect()  # Or a socket that an earlier test left makes room later.
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limit)
         for free in (0, 1):
             open_ = descriptors()
-            lowest = next(n for n in range(3, 10000) if str(n) not in open_)
+            lowest = os.dup(0)
+            os.close(lowest)
             # epoll_wait of the reactor needs none; a poll object neither.
             resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, limit[1]))
             try:
                 self.assertMedia()
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, limit)
-            self.assertEqual(descriptors(), open_)
+            self.assertEqual(descriptors() - open_, set())
         self.assertIn(None, self.datapath.taken)
 
     def test_cannotBeWatched(self) -> None:
@@ -461,7 +466,7 @@ class HandOverTests(DatapathTestCase):
         self.poller.add = full  # type: ignore[method-assign]
         open_ = descriptors()
         self.assertMedia()
-        self.assertEqual(descriptors(), open_)
+        self.assertEqual(descriptors() - open_, set())
         self.assertEqual(set(self.datapath.taken), {None})
 
     def test_strangersBetweenBindAndConnect(self) -> None:
