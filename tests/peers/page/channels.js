@@ -3,6 +3,8 @@
 
 const CHUNK = 48000;
 const FULL = 1 << 20;
+// Milliseconds without a turn that make a page a busy one.
+const BUSY = 30;
 const LATIN = new TextDecoder("latin1");
 const UTF = new TextEncoder();
 
@@ -251,8 +253,6 @@ class Desk {
   async send(stream, size) {
     const bytes = noise(size);
     const hash = await digest(bytes);
-    // Until here the page was busy with itself, and heard nothing.
-    this.ready = performance.now();
     await this.chats[stream].say(bytes);
     return hash;
   }
@@ -275,19 +275,37 @@ class Desk {
     return this.job;
   }
 
+  // Note when the page was busy with itself and heard nothing: when it makes
+  // and joins what is large.
+  async watch() {
+    this.busy = [];
+    for (let last = performance.now(); this.talking;) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const now = performance.now();
+      if (now - last > BUSY) this.busy.push([last, now]);
+      last = now;
+    }
+  }
+
   // Say something every so often until told to stop; the far end says it back.
-  // What was said while the page made what it sends is not counted.
+  // For as long as the page was busy with itself nobody else is to blame.
   converse(stream, pause) {
     const chat = this.chats[stream];
     const delays = [];
     this.talking = true;
+    this.watch();
     this.delays = (async () => {
       while (this.talking) {
         const began = performance.now();
         await chat.say(UTF.encode("ping " + began), "text/plain");
         await chat.next();
-        if (began > (this.ready ?? 0)) delays.push(performance.now() - began);
+        const ended = performance.now();
+        // The watch may be waiting for its turn, too.
         await new Promise((resolve) => setTimeout(resolve, pause));
+        let delay = ended - began;
+        for (const [from, to] of this.busy)
+          delay -= Math.max(0, Math.min(to, ended) - Math.max(from, began));
+        delays.push(delay);
       }
       return delays;
     })();
