@@ -2,6 +2,7 @@
 What is on the wire: dumpcap writes it down, tshark reads it.
 """
 
+import re
 import secrets
 import socket
 import subprocess
@@ -64,3 +65,13 @@ class Capture:
         arguments = ["tshark", "-r", str(self.file), *more, "-Y", shown, "-T", "fields", "-e", field]
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=True)
         return done.stdout.splitlines()
+
+    def complaints(self, *more: str) -> set[str]:
+        """
+        The protocols about whose messages tshark has a warning, and those of
+        what it could not take apart, one after the other.
+        """
+        arguments = ["tshark", "-r", str(self.file), *more, "-q", "-z", "expert,warn"]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=True)
+        warned = re.findall(r"^ +\d+ +\S+ +(\S+) ", done.stdout, re.MULTILINE)
+        return {*warned, *self.decoded("_ws.malformed", "frame.protocols", *more)}

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from tests.peers.capture import Capture
 from tests.peers.deadline import until
 from tests.peers.desk import DeskCase, sections
 from tests.peers.echophone import EchoPhone
@@ -15,6 +16,10 @@ from tests.peers.weather import Weather
 
 #: Octets of a file.
 FILE = 10_000_000
+#: Octets of one that tshark reads, too.
+DECODED = 5_000_000
+#: One of text.
+ROWS = b"number;name\r\n" * 20000
 #: Octets of a large one.
 LARGE = 100_000_000
 #: Milliseconds that something short may take there and back beside it.
@@ -302,3 +307,43 @@ class BadWeatherStories(DeskCase):
         self.call(0)
         self.opened(0)
         self.exchange(0, self.far[0], 1_000_000)
+
+
+class DecodedStories(DeskCase):
+    """
+    What tshark reads of a whole call with two chats.
+    """
+
+    def noise(self, size: int) -> bytes:
+        """
+        See L{DeskCase.noise}: but not what tshark takes for the beginning of a
+        parameter of the type, wherever it is, if the type has none.
+        """
+        return super().noise(size).replace(b";", b"\0")
+
+    def test_live(self) -> None:
+        """
+        Words, and files of text and of binary data both ways: tshark finds
+        every message, and complains of nothing but TCP's flow control.
+        """
+        wire = Capture(self.directory, "wire", "tcp")
+        self.addCleanup(wire.end)
+        self.call(0, 2)
+        self.opened(0, 2)
+        self.page("converse", 2, 20)
+        hashes = [self.pageAtLength(60, "send", 0, DECODED, ord(";"))]
+        hashes.append(self.far[0].say(self.noise(DECODED)))
+        hashes.append(self.far[0].say(ROWS, "text/csv;charset=utf-8"))
+        self.assertEqual(self.far[0].awaitMessage(), hashes[0])
+        self.assertEqual([self.pageAtLength(60, "next", 0) for _ in range(2)], hashes[1:])
+        words = len(self.page("delaysSoFar"))
+        self.hangUp()
+        until(lambda: self.far[0].ended and self.far[1].ended, "the connections are closed")
+        wire.end()
+        ports = re.findall(r"^m=message (\d+)", self.core, re.MULTILINE) + [str(far.port) for far in self.far]
+        here = [word for port in ports for word in ("-d", f"tcp.port=={port},msrp")]
+        self.assertLessEqual(wire.complaints(*here), {"TCP"})
+        found = wire.decoded("msrp.messageid", "msrp.messageid", *here)
+        # Each that was said on the second session came back as another one.
+        self.assertGreaterEqual(len(set(found)), len(hashes) + 2 * words)
+        self.assertGreater(words, 5)

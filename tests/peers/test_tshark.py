@@ -1,5 +1,6 @@
 """
-What goes over TCP, as tshark reads it.
+What goes over TCP, as tshark reads it: every message that there is, and calls of
+browsers.
 """
 
 import subprocess
@@ -10,7 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from e2aegw.sansio.sdp import Line
 from tests.adapter.msrpcall import Call
-from tests.peers.peers import TSHARK, needs
+from tests.peers import chats
+from tests.peers.browsers import Chromium, Firefox
+from tests.peers.peers import CHROMIUM, FIREFOX, TSHARK, needs
 
 #: The ports that the packets are said to be from and to.
 PORTS = "40000,2855"
@@ -87,3 +90,21 @@ class MSRPTests(SynchronousTestCase):
             self.assertEqual(messageID, each.get("Message-ID"))
             self.assertTrue(all(int(level) < WARNING for level in severity.split(",") if level), row)
         self.assertLessEqual({b"SEND", b"REPORT", b"NICKNAME", b"200 OK"}, {each.what for each in heard})
+
+
+@needs(CHROMIUM, TSHARK)
+class ChromiumTests(chats.DecodedStories):
+    """
+    Chromium.
+    """
+
+    browserClass = Chromium
+
+
+@needs(FIREFOX, TSHARK)
+class FirefoxTests(chats.DecodedStories):
+    """
+    Firefox.
+    """
+
+    browserClass = Firefox

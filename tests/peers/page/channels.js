@@ -12,10 +12,10 @@ const hex = (buffer) => [...new Uint8Array(buffer)].map((one) => one.toString(16
 const digest = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
 const name = () => hex(crypto.getRandomValues(new Uint8Array(10)).buffer);
 
-function noise(size) {
+function noise(size, without) {
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, Math.min(at + 65536, size)));
-  return bytes;
+  return without === undefined ? bytes : bytes.map((one) => (one === without ? 0 : one));
 }
 
 class Chat {
@@ -249,9 +249,9 @@ class Desk {
     return this.chats[stream].answers;
   }
 
-  // Send so many random octets, and return their hash.
-  async send(stream, size) {
-    const bytes = noise(size);
+  // Send so many random octets, but none of one kind, and return their hash.
+  async send(stream, size, without) {
+    const bytes = noise(size, without);
     const hash = await digest(bytes);
     await this.chats[stream].say(bytes);
     return hash;
