@@ -26,8 +26,8 @@ from e2aegw.sansio.sdp import Side
 from e2aegw.sansio.srtp import MAX_SOURCES, REASONS, REPLAY_WINDOW
 from e2aegw.sansio.terms import Terms
 from e2aegw.testing import Terminal
+from e2aegw.transport.allowance import MAX_HANDSHAKES
 from e2aegw.transport.component import LATCH_WINDOW
-from e2aegw.transport.dtls import MAX_HANDSHAKES
 from tests.gateway.fixture import GatewayTestCase
 from tests.gateway.sipproxy import FakeTransport
 from tests.gateway.telephones import CM80, REQUESTED, CallTestCase

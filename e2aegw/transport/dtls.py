@@ -22,6 +22,7 @@ from e2aegw.sansio.events import HandshakeFailed, PathChanged, Secured
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.srtp import Context
 from e2aegw.sansio.terms import Kind, Terms
+from e2aegw.transport.allowance import Allowance
 from e2aegw.transport.component import Component
 from e2aegw.transport.udp import UDPTransport
 
@@ -30,9 +31,6 @@ from e2aegw.transport.udp import UDPTransport
 MAX_HELD = 64
 #: The longest of them: no MTU is larger.
 MAX_HELD_LENGTH = 1500
-#: Handshakes that may be begun under one description.  Without ICE anybody may
-#: send a ClientHello, and each costs a signature.
-MAX_HANDSHAKES = 20
 #: Handshakes that a component has under way: who the description is from, and
 #: others who were called, or were not.
 MAX_ATTEMPTS = 4
@@ -131,7 +129,7 @@ class DTLSTransport(UDPTransport):
         self._peerID: str | None = None
         self._ourID = secrets.token_hex(16)
         self._failed = False
-        self._begun = 0
+        self._allowance = Allowance(clock.seconds)
         # The components that need an association, or a new one; what is under
         # way for them; and what they have.
         self._wanted: set[int] = set()
@@ -171,7 +169,7 @@ class DTLSTransport(UDPTransport):
                 self._renew()
             before = [component.signalled for component in self.components]
             self._peerSetup, self._peerID, self._expected = setup, tlsID, expected
-            self._begun = 0
+            self._allowance.renew()
             for attempts in self._attempts.values():
                 for attempt in attempts:
                     attempt.early = True
@@ -409,11 +407,11 @@ class DTLSTransport(UDPTransport):
 
     def _begin(self, component: Component, source: Address, nonce: bytes) -> Secure:
         attempts = self._attempts[component.number]
-        # Strangers must not use up what is there for the right one.
-        signalled = source == component.signalled
-        if self._begun >= (2 * MAX_HANDSHAKES if signalled else MAX_HANDSHAKES):
+        # Without ICE anybody may send a ClientHello, and strangers must not use
+        # up what is there for the right one.
+        if not self._allowance.permits(source == component.signalled):
             raise RemoteError("too many handshakes")
-        self._begun += 1
+        self._allowance.spend()
         if len(attempts) >= MAX_ATTEMPTS:
             others = [each for each in attempts if each.source != component.signalled]
             attempts.remove((others or attempts)[0])

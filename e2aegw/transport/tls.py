@@ -17,6 +17,7 @@ from e2aegw.sansio.events import HandshakeFailed, Secured
 from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.sansio.tls import Connection, Endpoint, Trust
+from e2aegw.transport.allowance import Allowance
 from e2aegw.transport.stream import StreamTransport
 from e2aegw.transport.streamconnection import StreamConnection
 
@@ -25,9 +26,6 @@ HANDSHAKE_TIMEOUT = 10.0
 #: Octets that are kept of who is known before the description says whether it
 #: is the right one.  Then nothing more is read, and the network holds the rest.
 MAX_HELD = 64 * 1024
-#: Handshakes that strangers may begin under one description, and, besides, who
-#: comes from where it says.  Each costs signatures.
-MAX_HANDSHAKES = 20
 #: Connections under way at a time, of which one may be the right one.
 MAX_ATTEMPTS = 4
 #: Seconds to wait for a ClientHello from somebody who may think that it is the
@@ -143,7 +141,7 @@ class TLSTransport(StreamTransport):
         # Who made the last offer: who answers it may be the server.
         self._offered = False
         self._handshakes: list[SecureConnection] = []
-        self._begun = 0
+        self._allowance = Allowance(self._reactor.seconds)
 
     def configure(self, section: Section, terms: Terms) -> Apply:
         """
@@ -165,7 +163,7 @@ class TLSTransport(StreamTransport):
                 self._renewSecure()
             self._described, self._expected, self._peerID = True, expected, tlsID
             self._offered = terms.kind is Kind.ANSWER
-            self._begun = 0
+            self._allowance.renew()
             configureStream()
             for attempt in list(self._handshakes):
                 attempt.early = True
@@ -224,8 +222,7 @@ class TLSTransport(StreamTransport):
         if self._closed:
             self.counters["dropped second connection"] += 1
             return False
-        signalled = self._isSignalled(host)
-        if self._begun >= (2 * MAX_HANDSHAKES if signalled else MAX_HANDSHAKES):
+        if not self._allowance.permits(self._isSignalled(host)):
             self.counters["dropped too many handshakes"] += 1
             return False
         return True
@@ -238,7 +235,7 @@ class TLSTransport(StreamTransport):
         if self._closed:
             connection.transport.abortConnection()
             return
-        self._begun += 1
+        self._allowance.spend()
         connection.transport.setTcpNoDelay(True)
         if len(self._handshakes) >= MAX_ATTEMPTS:
             self._makeRoom()

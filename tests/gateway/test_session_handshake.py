@@ -11,7 +11,7 @@ from e2aegw.gateway.config import LimitsTable
 from e2aegw.sansio.events import HandshakeFailed, Secured
 from e2aegw.sansio.sdp import Side
 from e2aegw.sansio.terms import Terms
-from e2aegw.transport.dtls import MAX_HANDSHAKES
+from e2aegw.transport.allowance import MAX_HANDSHAKES, PERIOD
 from tests.gateway.test_session_dtls import NO_TERMS, TO_CORE, BrowserTestCase
 from tests.gateway.webrtc import Browser
 
@@ -152,6 +152,24 @@ class StrangerTests(BrowserTestCase):
         self.assertMedia()
         counters = self.session.report().parties[0].medias[0].streams[0].counters
         self.assertEqual(counters["dropped too many handshakes"], MAX_HANDSHAKES)
+
+    def test_hellosAreForgotten(self) -> None:
+        """
+        Who comes from elsewhere than its description says is not kept out by
+        strangers for ever.
+        """
+        for number in range(MAX_HANDSHAKES):
+            self.stranger(f"192.0.2.{100 + number}").hello(client=True)
+        self.network.flush()
+        behindNAT = self.stranger()
+        behindNAT.context = self.browser.context
+        behindNAT.hello(client=True)
+        self.network.flush()
+        self.assertFalse(behindNAT.established)
+        self.network.advance(PERIOD)
+        behindNAT.hello(client=True)
+        self.network.flush()
+        self.assertTrue(behindNAT.established)
 
     def test_weAreTheClient(self) -> None:
         """

@@ -24,11 +24,11 @@ from e2aegw.sansio.sdp import Line, Section
 from e2aegw.sansio.terms import Kind, Terms
 from e2aegw.sansio.tls import Endpoint, Trust
 from e2aegw.testing import MemoryNetwork
+from e2aegw.transport.allowance import MAX_HANDSHAKES, PERIOD
 from e2aegw.transport.stream import SETUP_TIMEOUT
 from e2aegw.transport.tls import (
     HANDSHAKE_TIMEOUT,
     MAX_ATTEMPTS,
-    MAX_HANDSHAKES,
     MAX_HELD,
     ROLE_TIMEOUT,
     TLSTransport,
@@ -443,6 +443,8 @@ class CertificateTests(TLSTestCase):
         self.assertEqual(
             self.transport.counters["dropped too many handshakes"], MAX_HANDSHAKES - MAX_ATTEMPTS + 1
         )
+        self.reactor.advance(PERIOD)
+        self.assertIsNotNone(factory.buildProtocol(Somewhere))
         Somewhere.host = PEER
         link = join(factory.buildProtocol(Somewhere), PEER)
         assert link is not None
